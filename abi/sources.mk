@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+ABI_SRCS := abi/abi_assert.c

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The FIFO ABI: an event word per port, and per vCPU sixteen queues of linked
+ * words, one for each priority.
+ *
+ * A word says PENDING, MASKED, LINKED (it is in a queue) and LINK, the port
+ * that follows it there.  The guest knows the heads; we know the tails.  To
+ * queue a port is to write its number into the LINK of the tail, or, when the
+ * queue is empty, into the head in the control block, and to set the queue's
+ * READY bit.  A tail the guest has consumed is no longer LINKED: the queue is
+ * empty.
+ *
+ * The ladder:  payload -> PENDING -> LINKED and the queue -> READY -> upcall
+ *
+ * Locks.  A queue's lock guards its tail and the LINK written behind it.  A
+ * channel remembers the queue it was linked on last (fifo_last), because it
+ * may still be that queue's tail: before it is linked elsewhere the old tail
+ * must be forgotten, under the old queue's lock, or others would be appended
+ * to a word that is now in another queue.  fifo_last changes only under the
+ * domain's move lock and both queue locks, so
+ *   - with the lock of queue Q held, "fifo_last is Q" cannot become false;
+ *   - with the move lock held, fifo_last does not change.
+ * The common case takes one queue lock; a move takes all three and never has
+ * to try twice.  Order: move, then queues by address.
+ *
+ * The guest owns the words and may rewrite them at any time.  A compare and
+ * exchange that it keeps failing is given up after a fixed number of tries
+ * (a well-behaved guest can disturb at most four times), the loss is counted,
+ * and nothing of ours depends on what the words say.
+ */
+#include "deliver_fifo.h"
+
+#include <evc/evc.h>
+
+#include "channel.h"
+#include "locking.h"
+
+#define BIT(n)	((uint32_t)1 << (n))
+#define PENDING BIT(EVTCHN_FIFO_PENDING)
+#define MASKED	BIT(EVTCHN_FIFO_MASKED)
+#define LINKED	BIT(EVTCHN_FIFO_LINKED)
+#define BUSY	BIT(EVTCHN_FIFO_BUSY)
+
+/* Legal changes of a tail word while we link behind it, see set_link(). */
+#define LINK_TRIES 5
+
+static evb_u32 *word_of(const struct evc_domain *d, evtchn_port_t port)
+{
+	evb_u32 *page = evb_ptr_load_acquire(
+		&d->fifo->array[port / EVC_FIFO_PAGE_PORTS]);
+
+	return page ? page + port % EVC_FIFO_PAGE_PORTS : NULL;
+}
+
+static void count_drop(struct evc_domain *d)
+{
+	(void)evb_u32_add(&d->fifo->nr_dropped, 1);
+}
+
+/*
+ * No page for the port yet: remember the event for expand_array.  Returns the
+ * word if the page came meanwhile and the event is ours to post.
+ */
+static evb_u32 *park(struct evc_domain *d, struct evc_channel *ch)
+{
+	evb_u32 *word;
+
+	(void)evb_u8_xchg(&ch->parked, 1);
+	/* MO-PARK: parked is set, then look for the page once more */
+	word = word_of(d, ch->port);
+	return word && evb_u8_xchg(&ch->parked, 0) ? word : NULL;
+}
+
+/* --- linking -----------------------------------------------------------------
+ */
+
+/*
+ * Let @port follow in the queue whose tail word is @tail.  False: the tail is
+ * not LINKED, so the queue is empty.  Locks: the queue's.
+ *
+ * While BUSY is set a well-behaved guest does not clear MASKED; what is left
+ * for it to do is to set MASKED, to clear PENDING, and to clear LINKED.
+ */
+static bool set_link(struct evc_domain *d, evb_u32 *tail, evtchn_port_t port)
+{
+	uint32_t w = evb_u32_load(tail);
+	unsigned int i;
+
+	for (i = 0; i < LINK_TRIES; i++) {
+		uint32_t linked = (w & ~(BUSY | EVTCHN_FIFO_LINK_MASK)) | port;
+
+		if (!(w & LINKED)) {
+			if (i)
+				(void)evb_u32_and(tail, ~BUSY);
+			return false;
+		}
+		if (evb_u32_cas(tail, &w, linked))
+			return true;
+		if (i == 0)
+			w = evb_u32_or(tail, BUSY) | BUSY;
+	}
+	(void)evb_u32_and(tail, ~BUSY);
+	count_drop(d);
+	return true;
+}
+
+static struct evc_fifo_queue *queue_of(struct evc_domain *d, uint32_t id)
+{
+	return &d->fifo->vcpu[id / EVTCHN_FIFO_MAX_QUEUES]
+			.queue[id % EVTCHN_FIFO_MAX_QUEUES];
+}
+
+/*
+ * Put @ch at the end of queue @id.  Locks: that queue's, and that of the queue
+ * ch->fifo_last names.
+ */
+static unsigned int link_locked(struct evc_domain *d, struct evc_channel *ch,
+				uint32_t id, evb_u32 *word)
+{
+	struct evc_fifo_queue *last =
+		queue_of(d, evb_u32_load_relaxed(&ch->fifo_last));
+	struct evc_fifo_queue *q = queue_of(d, id);
+	struct evtchn_fifo_control_block *control = evb_ptr_load_acquire(
+		&d->fifo->vcpu[id / EVTCHN_FIFO_MAX_QUEUES].control);
+	uint32_t prio = id % EVTCHN_FIFO_MAX_QUEUES;
+	bool appended = false;
+
+	if (evb_test_and_set_bit(word, EVTCHN_FIFO_LINKED))
+		return EVC_NOTHING;
+	/* An old tail of an emptied queue must not be appended to. */
+	if (last->tail == ch->port)
+		last->tail = 0;
+	evb_u32_store_relaxed(&ch->fifo_last, id);
+	if (q->tail)
+		appended = set_link(d, word_of(d, q->tail), ch->port);
+	q->tail = ch->port;
+	if (appended)
+		return EVC_NOTHING;
+	evb_u32_store((evb_u32 *)(void *)&control->head[prio], ch->port);
+	/* MO-LINK: the head before READY; pairs with the guest's exchange */
+	if (evb_test_and_set_bit((evb_u32 *)(void *)&control->ready, prio))
+		return EVC_NOTHING;
+	return EVC_RAISE;
+}
+
+static void lock_queue(struct evc_fifo_queue *q)
+{
+	evb_lock(&q->lock, evc_host_relax);
+}
+
+/* The port was last linked on another queue: take both. */
+static unsigned int move_and_link(struct evc_domain *d, struct evc_channel *ch,
+				  uint32_t id, evb_u32 *word)
+{
+	struct evc_fifo_queue *q = queue_of(d, id), *last;
+	unsigned int todo;
+
+	evb_lock(&d->fifo->move, evc_host_relax);
+	last = queue_of(d, evb_u32_load_relaxed(&ch->fifo_last));
+	if (last < q)
+		lock_queue(last);
+	lock_queue(q);
+	if (last > q)
+		lock_queue(last);
+	todo = link_locked(d, ch, id, word);
+	if (last != q)
+		evb_unlock(&last->lock);
+	evb_unlock(&q->lock);
+	evb_unlock(&d->fifo->move);
+
+	return todo;
+}
+
+/* Queue a port that is PENDING, unless it is MASKED or LINKED already. */
+static unsigned int queue(struct evc_domain *d, struct evc_vcpu *v,
+			  struct evc_channel *ch, evb_u32 *word)
+{
+	uint32_t id = v->id * EVTCHN_FIFO_MAX_QUEUES +
+		      evb_u8_load_relaxed(&ch->priority);
+	struct evc_fifo_queue *q = queue_of(d, id);
+	unsigned int todo;
+
+	/* MO-MASK, MO-LINK: PENDING is set, then these are read */
+	if (evb_u32_load(word) & (MASKED | LINKED))
+		return EVC_NOTHING;
+	lock_queue(q);
+	if (evb_u32_load_relaxed(&ch->fifo_last) == id) {
+		todo = link_locked(d, ch, id, word);
+		evb_unlock(&q->lock);
+		return todo;
+	}
+	evb_unlock(&q->lock);
+	return move_and_link(d, ch, id, word);
+}
+
+/* --- the ops table -----------------------------------------------------------
+ */
+
+static unsigned int post_fifo(struct evc_domain *d, struct evc_vcpu *v,
+			      struct evc_channel *ch)
+{
+	evb_u32 *word = word_of(d, ch->port);
+	unsigned int todo = EVC_NOTHING;
+
+	if (!word)
+		word = park(d, ch);
+	if (!word)
+		return EVC_NOTHING;
+	if (!evb_ptr_load_acquire(&d->fifo->vcpu[v->id].control)) {
+		count_drop(d); /* the ABI has no place for it */
+		return EVC_NOTHING;
+	}
+	if (!evb_test_and_set_bit(word, EVTCHN_FIFO_PENDING))
+		todo = EVC_NEW;
+	return todo | queue(d, v, ch, word);
+}
+
+static unsigned int unmask_fifo(struct evc_domain *d, struct evc_vcpu *v,
+				struct evc_channel *ch)
+{
+	evb_u32 *word = word_of(d, ch->port);
+
+	if (!word)
+		return EVC_NOTHING;
+	/* MO-MASK: MASKED is clear, then PENDING is read */
+	if (!(evb_u32_and(word, ~MASKED) & PENDING))
+		return EVC_NOTHING;
+	return post_fifo(d, v, ch);
+}
+
+static void clear_fifo(struct evc_domain *d, struct evc_channel *ch)
+{
+	evb_u32 *word = word_of(d, ch->port);
+
+	if (!d->machine->xen_4_17) /* see fifo.c take_parked() */
+		evb_u8_store(&ch->parked, 0);
+	if (word)
+		(void)evb_u32_and(word, ~PENDING);
+}
+
+static bool is_pending_fifo(struct evc_domain *d, struct evc_channel *ch)
+{
+	evb_u32 *word = word_of(d, ch->port);
+
+	return word && evb_u32_load(word) & PENDING;
+}
+
+static bool is_busy_fifo(struct evc_domain *d, struct evc_channel *ch)
+{
+	evb_u32 *word = word_of(d, ch->port);
+
+	return word && evb_u32_load(word) & LINKED;
+}
+
+static uint32_t nr_ports_fifo(const struct evc_domain *d)
+{
+	(void)d;
+	return EVTCHN_FIFO_NR_CHANNELS;
+}
+
+const struct evc_deliver evc_deliver_fifo = {
+	.post = post_fifo,
+	.unmask = unmask_fifo,
+	.clear = clear_fifo,
+	.is_pending = is_pending_fifo,
+	.is_busy = is_busy_fifo,
+	.nr_ports = nr_ports_fifo,
+	.has_priorities = true,
+};

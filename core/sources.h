@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* VIRQs and PIRQs, as the state machine sees them.  See virq.c and pirq.c. */
+#ifndef CORE_SOURCES_H
+#define CORE_SOURCES_H
+
+#include <evc/storage.h>
+
+enum evc_virq_class {
+	EVC_VIRQ_VCPU,	 /* one binding per vCPU, never moves */
+	EVC_VIRQ_DOMAIN, /* one per domain, bound on vCPU 0, may be moved */
+	EVC_VIRQ_GLOBAL, /* as domain, and only for the handler domain */
+};
+
+enum evc_virq_class evc_virq_class(uint32_t virq);
+
+/* The port of a VIRQ, or PIRQ, is being closed.  Locks: domain and channel. */
+void evc_virq_unbind_locked(struct evc_channel *ch);
+void evc_pirq_unbind_locked(struct evc_channel *ch);
+
+/* The domain is being destroyed: global VIRQs revert to the hwdom. */
+void evc_virq_forget_handler(struct evc_domain *d);
+
+#endif /* CORE_SOURCES_H */

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: MIT
+# One program a file: build/bin/alice_domU from examples/alice_domU.c, ...
+EXAMPLES := alice_domU alice_dom0
+EXAMPLE_SRCS := $(EXAMPLES:%=examples/%.c)

@@ -1,0 +1,8 @@
+# The guest library, for anyone who builds it in his own tree.
+GUEST_SRCS := \
+	guest/bind.c \
+	guest/collect_2l.c \
+	guest/hypercalls.c \
+	guest/init.c \
+	guest/irq.c \
+	guest/upcall.c

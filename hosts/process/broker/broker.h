@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * evtchnd: the hypervisor of the process host.  Single-threaded.
+ *
+ * Four kinds of objects, none of which is another:
+ *
+ *   connection   a socket with a peer process (conn.c)
+ *   domain       a domid and a port space in core/ (domain.c); lives as long as
+ *                a connection holds it
+ *   attachment   a connection that owns ports and receives their events
+ *                (lanes.c); a domain has at most one so far
+ *   link         two connected ports and the slots they use in the lanes
+ *                between their attachments (link.c)
+ *
+ * The core is called from hypercall.c and domain.c only.  Its delivery table
+ * (deliver_lane.c) writes into the broker's own lanes and notes which ports
+ * were closed; evd_links_sync() acts on these notes when the core has
+ * returned.
+ *
+ * A connection is never closed in the middle of something: evd_doom() marks
+ * it, loop.c takes it away when the current message is done.
+ *
+ * Reading order: loop.c, conn.c, requests.c, hypercall.c, domain.c, link.c,
+ * lanes.c, deliver_lane.c; evtchnd.c and listen.c for starting up.
+ */
+#ifndef EVTCHND_BROKER_H
+#define EVTCHND_BROKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <evc/evc.h>
+
+#include "../control.h"
+#include "../lane.h"
+#include "../proto.h"
+
+#define EVD_MAX_CONNS	 1024
+#define EVD_MAX_DOMAINS	 512
+#define EVD_MAX_QUEUE	 (1u << 20) /* bytes waiting for one peer to read */
+#define EVD_MAX_AWAITED	 64	    /* unanswered news before links stop */
+#define EVD_MSGS_IN_TURN 16	    /* of one peer before others get theirs */
+#define EVD_FDS_PER_CONN 4	    /* socket, epoll, bell, one in flight */
+#define EVD_FDS_RESERVED 32
+#define EVD_IDLE_MS	 10000 /* look again whether nobody wants us */
+#define EVD_NR_PORTS	 EVTCHN_2L_NR_CHANNELS_64
+#define EVD_NR_BUCKETS	 (EVD_NR_PORTS / EVC_BUCKET_PORTS)
+
+enum evd_state {
+	EVD_NEW,      /* has not said HELLO */
+	EVD_QUERY,    /* may ask, reserve, attach */
+	EVD_SESSION,  /* holds a domain */
+	EVD_ATTACHED, /* is one */
+};
+
+/* A message that the peer's socket had no room for. */
+struct evd_out {
+	struct evd_out *next;
+	size_t len;
+	unsigned int nr_fds;
+	int fd[EVP_FDS_MAX];
+	unsigned char bytes[];
+};
+
+struct evd_conn {
+	struct evd_broker *broker;
+	struct evd_conn *next;
+	int fd;
+	enum evd_state state;
+	pid_t pid;
+	uid_t uid;
+	uint32_t only_domid; /* adopted: the domain it may attach to */
+	struct evd_dom *dom; /* held */
+	struct evd_att *att;
+	struct evd_out *out, **out_tail;
+	size_t out_bytes;
+	uint32_t watched; /* events asked for */
+	bool doomed;
+	/* A reset that goes on between the messages of others. */
+	bool resetting;
+	struct evp_result reset;
+	uint32_t reset_seq;
+};
+
+/* What the broker knows of a port besides what the core does. */
+struct evd_port {
+	struct evd_link *link;
+	struct evd_port *next_closed;
+	struct evd_dom *dom;
+	evtchn_port_t port;
+	bool closed; /* is on the list of closed ports */
+	bool parked; /* an event waits for somebody to attach */
+};
+
+enum evd_work {
+	EVD_IDLE,
+	EVD_CLEAR,   /* nobody is attached any more: close the ports */
+	EVD_DESTROY, /* nobody holds it any more */
+};
+
+struct evd_dom {
+	struct evc_domain core;
+	struct evc_vcpu vcpu[1];
+	struct evc_channel *bucket[EVD_NR_BUCKETS];
+	struct evd_port *port[EVD_NR_BUCKETS];
+	uint64_t map[EVC_MAP_WORDS(EVD_NR_BUCKETS)];
+	void *page;
+	struct evd_broker *broker;
+	struct evd_dom *next;
+	uint32_t nr_holders;
+	struct evd_att *att;
+	enum evd_work work;
+	pid_t pid;
+	char name[EVP_NAME_MAX];
+};
+
+struct evd_att {
+	struct evd_conn *conn;
+	struct evd_dom *dom;
+	int epoll;
+	int bell;
+	struct evp_lane_page *lane; /* from the broker */
+	struct evd_pair *pairs;
+	/* News it has to answer, in order. */
+	struct evd_link *awaited, **awaited_tail;
+	uint32_t nr_awaited;
+};
+
+/* Two lanes.  Index 0 and 1: the attachment, and the lane into it. */
+struct evd_pair {
+	struct evd_att *att[2];
+	struct evd_pair *next[2]; /* in att[i]'s list */
+	uint64_t id[2];
+	uint64_t used[2][EVP_LANE_WORDS]; /* slots */
+};
+
+enum evd_phase {
+	EVD_LIVE,
+	EVD_WAIT_ACK,	/* from the end that was not closed */
+	EVD_WAIT_CLEAN, /* from the one that was */
+};
+
+/* Index 0 and 1: the two ends. */
+struct evd_link {
+	uint64_t id;
+	struct evd_pair *pair;	/* NULL: one attachment, or one died */
+	unsigned int side[2];	/* of end i in the pair */
+	struct evd_att *att[2]; /* NULL: died */
+	struct evd_dom *dom[2]; /* as long as EVD_LIVE */
+	evtchn_port_t port[2];
+	uint32_t slot[2]; /* in the lane into end i */
+	enum evd_phase phase;
+	unsigned int closer;
+	struct evd_link *next_awaited;
+};
+
+struct evd_broker {
+	struct evc_machine machine;
+	const char *path;
+	int listener, epoll, lock; /* lock: held while we live */
+	bool exit_idle, verbose, was_used, is_over;
+	uint32_t nr_conns, max_conns, nr_doms;
+	struct evd_conn *conns;
+	struct evd_dom *doms;
+	struct evd_port *closed;
+	uint64_t last_id; /* of lanes and links */
+	/* The hypercall being executed: what guest memory is to the core. */
+	uint8_t *arg;
+	uint32_t arg_len;
+};
+
+/* --- log.c ------------------------------------------------------------------ */
+
+/* One line on stderr; too many in too short a time are only counted. */
+__attribute__((format(printf, 2, 3))) void evd_log(const struct evd_conn *c,
+						   const char *fmt, ...);
+
+/* --- conn.c ----------------------------------------------------------------- */
+
+/* Serve @fd, whose peer was allowed to.  NULL: no memory; @fd is closed. */
+struct evd_conn *evd_conn_new(struct evd_broker *b, int fd);
+
+/* Credentials of the peer; false: not to be served. */
+bool evd_conn_check_peer(int fd, pid_t *pid, uid_t *uid);
+
+/*
+ * Queue or send one message.  Takes the descriptors over, whatever happens.
+ * A peer that does not read, or has gone, is doomed.
+ */
+void evd_send(struct evd_conn *c, const void *msg, size_t len, const int *fd,
+	      unsigned int nr_fds);
+void evd_refuse(struct evd_conn *c, uint32_t seq, int rc, const char *text);
+
+/* The socket has room again. */
+void evd_conn_flush(struct evd_conn *c);
+
+/* Close it soon.  @why: NULL for an ordinary end. */
+void evd_doom(struct evd_conn *c, const char *why);
+
+/* Take away every doomed connection. */
+void evd_conns_reap(struct evd_broker *b);
+
+/* --- requests.c ------------------------------------------------------------- */
+
+/* Handle one message; takes descriptors it wants out of @p. */
+void evd_request(struct evd_conn *c, struct evp_packet *p);
+
+/* Accept everybody who waits. */
+void evd_accept(struct evd_broker *b);
+
+/* --- hypercall.c ------------------------------------------------------------ */
+
+void evd_hypercall(struct evd_conn *c, const struct evp_hypercall *m);
+
+/* One more step of a reset. */
+void evd_hypercall_continue(struct evd_conn *c);
+
+/* --- domain.c --------------------------------------------------------------- */
+
+/*
+ * Find or make the domain @want (EVP_DOMID_ANY: a free one).  -ENOSPC, -ENOMEM,
+ * -EINVAL.
+ */
+int evd_dom_get(struct evd_broker *b, uint32_t want, const char *name,
+		struct evd_dom **d);
+struct evd_dom *evd_dom_find(struct evd_broker *b, uint32_t domid);
+void evd_dom_hold(struct evd_dom *d, struct evd_conn *c);
+void evd_dom_release(struct evd_conn *c);
+
+/* Do all the work that is left to do on a domain, or one step of it. */
+void evd_dom_finish(struct evd_dom *d);
+bool evd_doms_step(struct evd_broker *b);
+
+/* The broker's record of an existing port, or NULL. */
+struct evd_port *evd_port(struct evd_dom *d, evtchn_port_t port);
+
+/* --- lanes.c ---------------------------------------------------------------- */
+
+/* Make @c an attachment of @d, and answer.  -EBUSY, -ENOMEM, -EMFILE */
+int evd_attach(struct evd_conn *c, struct evd_dom *d, uint32_t seq);
+void evd_detach(struct evd_conn *c);
+
+/* The pair between two attachments, made if need be.  NULL: no room. */
+struct evd_pair *evd_pair_get(struct evd_broker *b, struct evd_att *x,
+			      struct evd_att *y);
+/* Which side of the pair is @a? */
+unsigned int evd_pair_side(const struct evd_pair *p, const struct evd_att *a);
+
+/* A free slot in the lane into att[side], or -1; and its return. */
+int evd_slot_take(struct evd_pair *p, unsigned int side);
+void evd_slot_put(struct evd_pair *p, unsigned int side, uint32_t slot);
+
+/* --- link.c ----------------------------------------------------------------- */
+
+/* If @port of @d is connected and both ends are attached, link them. */
+void evd_link_try(struct evd_dom *d, evtchn_port_t port);
+
+/* @d was attached: hand over what happened before. */
+void evd_links_hand_over(struct evd_dom *d);
+
+/* Act on the ports the core has closed. */
+void evd_links_sync(struct evd_broker *b);
+
+/* An ACK or CLEAN came.  False: nobody asked for it. */
+bool evd_link_answer(struct evd_att *a, enum evp_type type, uint64_t id);
+
+/* @a dies: its links have one end less, nothing is awaited of it. */
+void evd_links_forget(struct evd_att *a);
+
+/* @p goes with one of its attachments; @a is the other. */
+void evd_links_forget_pair(struct evd_att *a, const struct evd_pair *p);
+
+/* --- deliver_lane.c --------------------------------------------------------- */
+
+extern const struct evc_deliver evd_deliver;
+
+/* Raise an event on a port through the broker's lane, or park it. */
+void evd_post(struct evd_dom *d, evtchn_port_t port);
+
+/* --- listing.c -------------------------------------------------------------- */
+
+void evd_list_domains(struct evd_conn *c, const struct evp_domains *m);
+void evd_list_ports(struct evd_conn *c, const struct evp_list *m);
+
+/* --- listen.c --------------------------------------------------------------- */
+
+/* Bind @b->path.  Returns 0, or -errno after saying on stderr why not. */
+int evd_listen(struct evd_broker *b);
+
+/* Who we are, for those who find the path taken. */
+void evd_write_pid(struct evd_broker *b, pid_t pid);
+
+/* Stop listening; the path is free. */
+void evd_unlisten(struct evd_broker *b);
+
+/*
+ * Nobody is connected: stop listening, unless somebody is about to connect.
+ * True: the broker is over.
+ */
+bool evd_retire(struct evd_broker *b);
+
+/* --- loop.c ----------------------------------------------------------------- */
+
+/* From here on a request to end waits until evd_run() can do it properly. */
+void evd_hold_signals(void);
+
+int evd_run(struct evd_broker *b);
+
+#endif /* EVTCHND_BROKER_H */

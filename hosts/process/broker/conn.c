@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Connections: who may have one, sending without ever waiting, closing.
+ *
+ * A peer that does not read its messages gets them queued, up to a bound; then
+ * it is closed.  What a peer can make the broker queue for *another* one is
+ * bounded far below that: see EVD_MAX_AWAITED in link.c.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "broker.h"
+
+bool evd_conn_check_peer(int fd, pid_t *pid, uid_t *uid)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	*pid = 0;
+	*uid = (uid_t)-1;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
+		return false;
+	*pid = cred.pid;
+	*uid = cred.uid;
+	return cred.uid == geteuid() || cred.uid == 0;
+}
+
+static void watch(struct evd_conn *c, uint32_t events)
+{
+	struct epoll_event ev = {.events = events, .data.ptr = c};
+
+	if (c->watched == events)
+		return;
+	if (epoll_ctl(c->broker->epoll,
+		      c->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, c->fd, &ev))
+		evd_doom(c, "cannot be watched");
+	c->watched = events;
+}
+
+struct evd_conn *evd_conn_new(struct evd_broker *b, int fd)
+{
+	struct evd_conn *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		(void)close(fd);
+		return NULL;
+	}
+	c->broker = b;
+	c->fd = fd;
+	c->only_domid = EVP_DOMID_ANY;
+	c->out_tail = &c->out;
+	(void)evd_conn_check_peer(fd, &c->pid, &c->uid);
+	c->next = b->conns;
+	b->conns = c;
+	b->nr_conns++;
+	b->was_used = true;
+	watch(c, EPOLLIN);
+	return c;
+}
+
+/* --- sending ---------------------------------------------------------------- */
+
+static void close_fds(const int *fd, unsigned int nr_fds)
+{
+	while (nr_fds)
+		(void)close(fd[--nr_fds]);
+}
+
+/* After a message: an awake receiver need not look at its socket in vain. */
+static void tell(struct evd_conn *c)
+{
+	if (c->att)
+		(void)evp_lane_set(c->att->lane, EVP_SLOT_NEWS);
+}
+
+/* Returns -EAGAIN when there is no room now. */
+static int send_now(struct evd_conn *c, const void *msg, size_t len,
+		    const int *fd, unsigned int nr_fds)
+{
+	int rc = evp_send_packet(c->fd, msg, len, fd, nr_fds, MSG_DONTWAIT);
+
+	if (rc == -EAGAIN)
+		return rc;
+	close_fds(fd, nr_fds);
+	if (rc)
+		evd_doom(c, rc == -ECONNRESET ? NULL : strerror(-rc));
+	else
+		tell(c);
+	return 0;
+}
+
+static void queue(struct evd_conn *c, const void *msg, size_t len,
+		  const int *fd, unsigned int nr_fds)
+{
+	struct evd_out *o = NULL;
+
+	if (c->out_bytes + len <= EVD_MAX_QUEUE)
+		o = malloc(sizeof(*o) + len);
+	if (!o) {
+		close_fds(fd, nr_fds);
+		evd_doom(c, "does not read its messages");
+		return;
+	}
+	o->next = NULL;
+	o->len = len;
+	o->nr_fds = nr_fds;
+	if (nr_fds)
+		memcpy(o->fd, fd, nr_fds * sizeof(*fd));
+	memcpy(o->bytes, msg, len);
+	*c->out_tail = o;
+	c->out_tail = &o->next;
+	c->out_bytes += len;
+	watch(c, EPOLLIN | EPOLLOUT);
+}
+
+void evd_send(struct evd_conn *c, const void *msg, size_t len, const int *fd,
+	      unsigned int nr_fds)
+{
+	if (c->doomed)
+		close_fds(fd, nr_fds);
+	else if (c->out || send_now(c, msg, len, fd, nr_fds))
+		queue(c, msg, len, fd, nr_fds);
+}
+
+static void pop(struct evd_conn *c)
+{
+	struct evd_out *o = c->out;
+
+	c->out = o->next;
+	if (!c->out)
+		c->out_tail = &c->out;
+	c->out_bytes -= o->len;
+	free(o);
+}
+
+void evd_conn_flush(struct evd_conn *c)
+{
+	struct evd_out *o;
+
+	while (!c->doomed && (o = c->out)) {
+		if (send_now(c, o->bytes, o->len, o->fd, o->nr_fds))
+			return;
+		pop(c);
+	}
+	if (!c->doomed)
+		watch(c, EPOLLIN);
+}
+
+void evd_refuse(struct evd_conn *c, uint32_t seq, int rc, const char *text)
+{
+	struct evp_refused m = {.rc = rc};
+
+	evp_hdr_init(&m.hdr, EVP_REFUSED, sizeof(m), seq);
+	(void)snprintf(m.text, sizeof(m.text), "%s", text);
+	evd_send(c, &m, sizeof(m), NULL, 0);
+}
+
+/* --- closing ---------------------------------------------------------------- */
+
+void evd_doom(struct evd_conn *c, const char *why)
+{
+	if (c->doomed)
+		return;
+	c->doomed = true;
+	if (why)
+		evd_log(c, "connection closed: %s", why);
+	else if (c->broker->verbose)
+		evd_log(c, "left");
+}
+
+static void destroy(struct evd_conn *c)
+{
+	evd_detach(c);
+	evd_dom_release(c);
+	while (c->out) {
+		close_fds(c->out->fd, c->out->nr_fds);
+		pop(c);
+	}
+	(void)close(c->fd);
+	c->broker->nr_conns--;
+	free(c);
+}
+
+void evd_conns_reap(struct evd_broker *b)
+{
+	struct evd_conn **at = &b->conns;
+	struct evd_conn *c;
+
+	while ((c = *at)) {
+		if (!c->doomed) {
+			at = &c->next;
+			continue;
+		}
+		*at = c->next;
+		destroy(c);
+		/* Its end may have doomed one before it in the list. */
+		at = &b->conns;
+	}
+}

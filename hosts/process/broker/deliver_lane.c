@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Delivery as the core's ops table: into the broker's lane of whoever is
+ * attached to the domain, where a slot is a port number.
+ *
+ * This is the slow path: what the broker raises by itself (the event a new
+ * connection starts with, VIRQs) and sends of a domain that has not heard yet
+ * which lane its port uses.  Masks, selectors and upcalls are the receiver's
+ * business, in its own memory, so post() never asks for anything.
+ *
+ * clear() is called by the core for every port it closes, whatever the reason;
+ * that is how the broker knows.
+ */
+#include "broker.h"
+
+void evd_post(struct evd_dom *d, evtchn_port_t port)
+{
+	struct evd_port *p = evd_port(d, port);
+
+	if (d->att)
+		(void)evp_lane_send(d->att->lane, d->att->bell, port);
+	else if (p)
+		p->parked = true;
+}
+
+static unsigned int post_lane(struct evc_domain *d, struct evc_vcpu *v,
+			      struct evc_channel *ch)
+{
+	(void)v;
+	evd_post(d->host, ch->port);
+	return EVC_NOTHING;
+}
+
+static unsigned int unmask_lane(struct evc_domain *d, struct evc_vcpu *v,
+				struct evc_channel *ch)
+{
+	(void)d;
+	(void)v;
+	(void)ch;
+	return EVC_NOTHING; /* the receiver has the mask bits */
+}
+
+static void clear_lane(struct evc_domain *d, struct evc_channel *ch)
+{
+	struct evd_dom *dom = d->host;
+	struct evd_port *p = evd_port(dom, ch->port);
+
+	if (dom->att)
+		(void)evp_lane_take_slot(dom->att->lane, ch->port);
+	if (!p || p->closed)
+		return;
+	p->parked = false;
+	p->closed = true;
+	p->next_closed = dom->broker->closed;
+	dom->broker->closed = p;
+}
+
+/* Only asked by evc_poll(), which the broker does not use. */
+static bool is_pending_lane(struct evc_domain *d, struct evc_channel *ch)
+{
+	const struct evd_port *p = evd_port(d->host, ch->port);
+
+	return p && p->parked;
+}
+
+static bool is_busy_lane(struct evc_domain *d, struct evc_channel *ch)
+{
+	(void)d;
+	(void)ch;
+	return false;
+}
+
+static uint32_t nr_ports_lane(const struct evc_domain *d)
+{
+	(void)d;
+	return EVD_NR_PORTS;
+}
+
+const struct evc_deliver evd_deliver = {
+	.post = post_lane,
+	.unmask = unmask_lane,
+	.clear = clear_lane,
+	.is_pending = is_pending_lane,
+	.is_busy = is_busy_lane,
+	.nr_ports = nr_ports_lane,
+	.has_priorities = false,
+};

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Domains: made when first wanted, ended when no connection holds them.
+ *
+ * Ending takes time with many ports, so it is work that loop.c does in steps
+ * between the messages of others.  Whoever wants the domid meanwhile does the
+ * rest of the work first: nobody is told to come back later.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker.h"
+
+struct evd_dom *evd_dom_find(struct evd_broker *b, uint32_t domid)
+{
+	struct evd_dom *d;
+
+	for (d = b->doms; d; d = d->next) {
+		if (d->core.domid == domid)
+			return d;
+	}
+	return NULL;
+}
+
+struct evd_port *evd_port(struct evd_dom *d, evtchn_port_t port)
+{
+	if (port >= EVD_NR_PORTS || !d->port[port / EVC_BUCKET_PORTS])
+		return NULL;
+	return &d->port[port / EVC_BUCKET_PORTS][port % EVC_BUCKET_PORTS];
+}
+
+/* --- making ----------------------------------------------------------------- */
+
+static void free_dom(struct evd_dom *d)
+{
+	uint32_t i;
+
+	for (i = 0; i < EVD_NR_BUCKETS; i++) {
+		free(d->bucket[i]);
+		free(d->port[i]);
+	}
+	free(d->page);
+	free(d);
+}
+
+static int init_core(struct evd_dom *d, uint32_t domid)
+{
+	struct evc_domain_config c = {
+		.machine = &d->broker->machine,
+		.domid = (domid_t)domid,
+		.width = EVC_WIDTH_64,
+		.shared_info = d->page,
+		.vcpu = d->vcpu,
+		.nr_vcpus = 1,
+		.bucket = d->bucket,
+		.nr_buckets = EVD_NR_BUCKETS,
+		.map = d->map,
+		.max_port = EVC_NO_LIMIT,
+		.privileged = domid == 0,
+		.deliver = &evd_deliver,
+		.host = d,
+	};
+
+	return evc_domain_init(&d->core, &c);
+}
+
+static int make(struct evd_broker *b, uint32_t domid, const char *name,
+		struct evd_dom **out)
+{
+	struct evd_dom *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return -ENOMEM;
+	d->broker = b;
+	/* The core wants a page; delivery goes elsewhere. */
+	d->page = aligned_alloc(EVP_PAGE_SIZE, EVP_PAGE_SIZE);
+	if (d->page)
+		memset(d->page, 0, EVP_PAGE_SIZE);
+	if (!d->page || init_core(d, domid)) {
+		free_dom(d);
+		return -ENOMEM;
+	}
+	memcpy(d->name, name, sizeof(d->name));
+	d->next = b->doms;
+	b->doms = d;
+	b->nr_doms++;
+	if (domid == 0)
+		evc_machine_set_hwdom(&b->machine, &d->core);
+	*out = d;
+	return 0;
+}
+
+static uint32_t free_domid(struct evd_broker *b)
+{
+	uint32_t domid = 1;
+
+	/* At most EVD_MAX_DOMAINS are taken. */
+	while (evd_dom_find(b, domid))
+		domid++;
+	return domid;
+}
+
+int evd_dom_get(struct evd_broker *b, uint32_t want, const char *name,
+		struct evd_dom **d)
+{
+	struct evd_dom *old;
+
+	if (want == EVP_DOMID_ANY)
+		want = free_domid(b);
+	if (want >= DOMID_FIRST_RESERVED)
+		return -EINVAL;
+	old = evd_dom_find(b, want);
+	if (old && old->work != EVD_IDLE) {
+		evd_dom_finish(old);
+		old = evd_dom_find(b, want);
+	}
+	if (old) {
+		*d = old;
+		return 0;
+	}
+	if (b->nr_doms >= EVD_MAX_DOMAINS)
+		return -ENOSPC;
+	return make(b, want, name, d);
+}
+
+/* --- holding and ending ----------------------------------------------------- */
+
+void evd_dom_hold(struct evd_dom *d, struct evd_conn *c)
+{
+	c->dom = d;
+	d->nr_holders++;
+	if (!d->pid)
+		d->pid = c->pid;
+}
+
+void evd_dom_release(struct evd_conn *c)
+{
+	struct evd_dom *d = c->dom;
+
+	if (!d)
+		return;
+	c->dom = NULL;
+	if (--d->nr_holders == 0)
+		d->work = EVD_DESTROY;
+}
+
+static void take_away(struct evd_dom *d)
+{
+	struct evd_broker *b = d->broker;
+	struct evd_dom **at = &b->doms;
+
+	while (*at != d)
+		at = &(*at)->next;
+	*at = d->next;
+	b->nr_doms--;
+	free_dom(d);
+	evc_virq_raise_global(&b->machine, VIRQ_DOM_EXC);
+}
+
+static int clear_step(struct evd_dom *d)
+{
+	int rc = evc_reset(&d->core, DOMID_SELF, false);
+
+	/* Ours from the step before, or one its dead process had begun. */
+	if (rc == -XEN_EBUSY)
+		rc = evc_reset(&d->core, DOMID_SELF, true);
+	return rc;
+}
+
+/* True: there is more to do. */
+static bool step(struct evd_dom *d)
+{
+	bool more = false;
+
+	switch (d->work) {
+	case EVD_IDLE:
+		return false;
+	case EVD_CLEAR:
+		more = clear_step(d) == -XEN_ERESTART;
+		break;
+	case EVD_DESTROY:
+		more = evc_domain_destroy(&d->core) == -XEN_ERESTART;
+		break;
+	}
+	evd_links_sync(d->broker);
+	if (more)
+		return true;
+	if (d->work == EVD_DESTROY)
+		take_away(d);
+	else
+		d->work = EVD_IDLE;
+	return false;
+}
+
+void evd_dom_finish(struct evd_dom *d)
+{
+	/* A step closes 64 ports; the last one may free @d. */
+	while (step(d))
+		;
+}
+
+bool evd_doms_step(struct evd_broker *b)
+{
+	struct evd_dom *d, *next;
+	bool more = false;
+
+	for (d = b->doms; d; d = next) {
+		next = d->next;
+		more |= step(d);
+	}
+	return more;
+}

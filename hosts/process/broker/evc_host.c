@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The core's hooks (evc/host.h).
+ *
+ * "Guest memory" is the argument bytes of the message being handled, which the
+ * core sees at address EVD_ARG_ADDR.  There is one thread and no nesting, so
+ * nothing ever contends for a lock, and there are no vCPUs to kick: delivery
+ * went into a lane.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker.h"
+#include "evc_host.h"
+
+static uint8_t *arg_at(struct evc_vcpu *v, uint64_t addr, size_t len)
+{
+	struct evd_broker *b = v->domain->machine->host;
+	uint64_t offset = addr - EVD_ARG_ADDR;
+
+	if (!b->arg || addr < EVD_ARG_ADDR || offset > b->arg_len ||
+	    len > b->arg_len - offset)
+		return NULL;
+	return b->arg + offset;
+}
+
+int evc_host_copy_in(struct evc_vcpu *v, void *dst, uint64_t addr, size_t len)
+{
+	const uint8_t *src = arg_at(v, addr, len);
+
+	if (!src)
+		return -XEN_EFAULT;
+	memcpy(dst, src, len);
+	return 0;
+}
+
+int evc_host_copy_out(struct evc_vcpu *v, uint64_t addr, const void *src,
+		      size_t len)
+{
+	uint8_t *dst = arg_at(v, addr, len);
+
+	if (!dst)
+		return -XEN_EFAULT;
+	memcpy(dst, src, len);
+	return 0;
+}
+
+struct evc_domain *evc_host_find_domain(struct evc_machine *m, domid_t domid)
+{
+	struct evd_dom *d = evd_dom_find(m->host, domid);
+
+	return d ? &d->core : NULL;
+}
+
+int evc_host_permit(const struct evc_domain *caller,
+		    const struct evc_domain *target, enum evc_permission what)
+{
+	return evc_default_policy(caller, target, what);
+}
+
+void evc_host_kick(struct evc_vcpu *v)
+{
+	(void)v;
+}
+
+void evc_host_wake(struct evc_vcpu *v)
+{
+	(void)v;
+}
+
+bool evc_host_upcall_enabled(struct evc_vcpu *v)
+{
+	(void)v;
+	return false;
+}
+
+/* The broker's records come with the channels they belong to. */
+struct evc_channel *evc_host_bucket(struct evc_domain *d, uint32_t index)
+{
+	struct evd_dom *dom = d->host;
+	struct evc_channel *ch;
+	struct evd_port *p;
+	uint32_t i;
+
+	if (index >= EVD_NR_BUCKETS)
+		return NULL;
+	ch = aligned_alloc(64, EVC_BUCKET_PORTS * sizeof(*ch));
+	p = calloc(EVC_BUCKET_PORTS, sizeof(*p));
+	if (!ch || !p) {
+		free(ch);
+		free(p);
+		return NULL;
+	}
+	memset(ch, 0, EVC_BUCKET_PORTS * sizeof(*ch));
+	for (i = 0; i < EVC_BUCKET_PORTS; i++) {
+		p[i].dom = dom;
+		p[i].port = index * EVC_BUCKET_PORTS + i;
+	}
+	dom->port[index] = p;
+	return ch;
+}
+
+/* Always: a long operation goes on after the others had their turn. */
+bool evc_host_should_yield(void)
+{
+	return true;
+}
+
+void evc_host_relax(void)
+{
+}
+
+/* No PIRQs yet: no domain has any, so these are not reached. */
+int evc_host_pirq_permit(struct evc_domain *d, uint32_t pirq)
+{
+	(void)d;
+	(void)pirq;
+	return -XEN_EPERM;
+}
+
+int evc_host_pirq_bind(struct evc_domain *d, uint32_t pirq, uint32_t flags)
+{
+	(void)d;
+	(void)pirq;
+	(void)flags;
+	return -XEN_EINVAL;
+}
+
+void evc_host_pirq_unbind(struct evc_domain *d, uint32_t pirq)
+{
+	(void)d;
+	(void)pirq;
+}
+
+void evc_host_pirq_move(struct evc_domain *d, uint32_t pirq, uint32_t vcpu)
+{
+	(void)d;
+	(void)pirq;
+	(void)vcpu;
+}
+
+/* No domain was lent memory for FIFO, so these are not reached either. */
+void *evc_host_map_frame(struct evc_domain *d, uint64_t gfn)
+{
+	(void)d;
+	(void)gfn;
+	return NULL;
+}
+
+void evc_host_unmap_frame(struct evc_domain *d, void *page)
+{
+	(void)d;
+	(void)page;
+}

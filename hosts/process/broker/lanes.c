@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Attachments and the lanes between them.
+ *
+ * The broker makes pages, bells and the epoll instances they ring, hands them
+ * out and keeps nothing that it does not need: of its own lane to each
+ * attachment the page and the bell, of each attachment the epoll instance.
+ * Bells and pages between two attachments exist only in these two.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "broker.h"
+
+/* --- bells ------------------------------------------------------------------ */
+
+/* An eventfd that wakes who sleeps on @epoll, or -errno. */
+static int make_bell(int epoll, uint64_t lane)
+{
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.u64 = lane};
+	int rc, bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	if (bell < 0)
+		return -errno;
+	if (epoll_ctl(epoll, EPOLL_CTL_ADD, bell, &ev)) {
+		rc = -errno;
+		(void)close(bell);
+		return rc;
+	}
+	return bell;
+}
+
+static void close_all(int *fd, unsigned int n)
+{
+	while (n--) {
+		if (fd[n] >= 0)
+			(void)close(fd[n]);
+	}
+}
+
+/* --- attachments ------------------------------------------------------------ */
+
+static void free_att(struct evd_att *a)
+{
+	int fd[2] = {a->epoll, a->bell};
+
+	close_all(fd, 2);
+	evp_lane_unmap(a->lane);
+	free(a);
+}
+
+/* Fill @a in; @memfd is the page of its lane. */
+static int equip(struct evd_att *a, uint64_t lane, int *memfd)
+{
+	int rc = evp_lane_create(memfd, &a->lane);
+
+	if (rc)
+		return rc;
+	a->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (a->epoll < 0)
+		return -errno;
+	a->bell = make_bell(a->epoll, lane);
+	return a->bell < 0 ? a->bell : 0;
+}
+
+static void welcome(struct evd_conn *c, uint64_t lane, int memfd, uint32_t seq)
+{
+	struct evp_attached m = {.domid = c->dom->core.domid, .lane = lane};
+	int fd[2] = {dup(c->att->epoll), memfd};
+
+	evp_hdr_init(&m.hdr, EVP_ATTACHED, sizeof(m), seq);
+	if (fd[0] < 0) {
+		(void)close(memfd);
+		evd_doom(c, "no descriptor left for it");
+		return;
+	}
+	evd_send(c, &m, sizeof(m), fd, 2);
+}
+
+int evd_attach(struct evd_conn *c, struct evd_dom *d, uint32_t seq)
+{
+	uint64_t lane = ++c->broker->last_id;
+	struct evd_att *a = calloc(1, sizeof(*a));
+	int memfd = -1;
+	int rc;
+
+	if (!a)
+		return -ENOMEM;
+	a->epoll = a->bell = -1;
+	a->awaited_tail = &a->awaited;
+	rc = equip(a, lane, &memfd);
+	if (rc) {
+		close_all(&memfd, 1);
+		free_att(a);
+		return rc;
+	}
+	a->conn = c;
+	a->dom = d;
+	d->pid = c->pid;
+	evd_dom_hold(d, c);
+	c->att = a;
+	c->state = EVD_ATTACHED;
+	welcome(c, lane, memfd, seq);
+	d->att = a;
+	evd_links_hand_over(d);
+
+	return 0;
+}
+
+static void drop_pair(struct evd_pair *p, unsigned int dead)
+{
+	unsigned int side = !dead;
+	struct evd_att *a = p->att[side];
+	struct evd_pair **at = &a->pairs;
+	struct evp_lane_gone m = {.in = p->id[side]};
+
+	while (*at != p)
+		at = &(*at)->next[evd_pair_side(*at, a)];
+	*at = p->next[side];
+	evd_links_forget_pair(a, p);
+	evp_hdr_init(&m.hdr, EVP_LANE_GONE, sizeof(m), 0);
+	evd_send(a->conn, &m, sizeof(m), NULL, 0);
+	free(p);
+}
+
+void evd_detach(struct evd_conn *c)
+{
+	struct evd_att *a = c->att;
+	struct evd_pair *p;
+
+	if (!a)
+		return;
+	c->att = NULL;
+	a->dom->att = NULL;
+	a->dom->work = EVD_CLEAR;
+	evd_links_forget(a);
+	while ((p = a->pairs)) {
+		unsigned int dead = evd_pair_side(p, a);
+
+		a->pairs = p->next[dead];
+		drop_pair(p, dead);
+	}
+	free_att(a);
+}
+
+/* --- pairs ------------------------------------------------------------------ */
+
+unsigned int evd_pair_side(const struct evd_pair *p, const struct evd_att *a)
+{
+	return p->att[1] == a;
+}
+
+/* Page and bell of the lane into att[side]. */
+static int make_lane(struct evd_pair *p, unsigned int side, int *page,
+		     int *bell)
+{
+	int rc = evp_lane_create(page, NULL);
+
+	if (rc)
+		return rc;
+	*bell = make_bell(p->att[side]->epoll, p->id[side]);
+	if (*bell >= 0)
+		return 0;
+	(void)close(*page);
+	*page = -1;
+	return *bell;
+}
+
+/* @page, @bell: of the lanes into att[0] and att[1]; taken over. */
+static void tell_side(struct evd_pair *p, unsigned int side, const int *page,
+		      const int *bell)
+{
+	struct evd_att *other = p->att[!side];
+	struct evp_lane_msg m = {.in = p->id[side],
+				 .out = p->id[!side],
+				 .peer_domid = other->dom->core.domid};
+	int fd[3] = {page[side], page[!side], bell[!side]};
+
+	evp_hdr_init(&m.hdr, EVP_LANE, sizeof(m), 0);
+	evd_send(p->att[side]->conn, &m, sizeof(m), fd, 3);
+}
+
+static int tell_both(struct evd_pair *p, int *page, int *bell)
+{
+	int copy[2] = {dup(page[0]), dup(page[1])};
+
+	if (copy[0] < 0 || copy[1] < 0) {
+		close_all(copy, 2);
+		return -EMFILE;
+	}
+	tell_side(p, 0, page, bell);
+	tell_side(p, 1, copy, bell);
+	return 0;
+}
+
+static int equip_pair(struct evd_pair *p)
+{
+	int page[2] = {-1, -1}, bell[2] = {-1, -1};
+	int rc = make_lane(p, 0, &page[0], &bell[0]);
+
+	if (rc)
+		return rc;
+	rc = make_lane(p, 1, &page[1], &bell[1]);
+	if (!rc)
+		rc = tell_both(p, page, bell);
+	if (rc) {
+		close_all(page, 2);
+		close_all(bell, 2);
+	}
+	return rc;
+}
+
+static struct evd_pair *find_pair(const struct evd_att *x,
+				  const struct evd_att *y)
+{
+	struct evd_pair *p = x->pairs;
+
+	while (p && p->att[!evd_pair_side(p, x)] != y)
+		p = p->next[evd_pair_side(p, x)];
+	return p;
+}
+
+struct evd_pair *evd_pair_get(struct evd_broker *b, struct evd_att *x,
+			      struct evd_att *y)
+{
+	struct evd_pair *p = find_pair(x, y);
+	int rc = -ENOMEM;
+
+	if (p)
+		return p;
+	p = calloc(1, sizeof(*p));
+	if (p) {
+		p->att[0] = x;
+		p->att[1] = y;
+		p->id[0] = ++b->last_id;
+		p->id[1] = ++b->last_id;
+		rc = equip_pair(p);
+	}
+	if (rc) {
+		evd_log(x->conn, "no lane to domain %u: %s", y->dom->core.domid,
+			strerror(-rc));
+		free(p);
+		return NULL;
+	}
+	p->next[0] = x->pairs;
+	x->pairs = p;
+	p->next[1] = y->pairs;
+	y->pairs = p;
+
+	return p;
+}
+
+/* --- slots ------------------------------------------------------------------ */
+
+int evd_slot_take(struct evd_pair *p, unsigned int side)
+{
+	uint64_t *used = p->used[side];
+	unsigned int i, bit;
+
+	for (i = 0; i < EVP_LANE_WORDS; i++) {
+		if (used[i] == UINT64_MAX)
+			continue;
+		bit = (unsigned int)__builtin_ctzll(~used[i]);
+		used[i] |= 1ull << bit;
+		return (int)(i * 64 + bit);
+	}
+	return -1;
+}
+
+void evd_slot_put(struct evd_pair *p, unsigned int side, uint32_t slot)
+{
+	p->used[side][slot / 64] &= ~(1ull << slot % 64);
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Links: which slots two connected ports use, from connecting to the moment
+ * when nobody can use these slots any more.  proto.h has the exchange.
+ *
+ * A link is optional: without one a send goes through the broker and arrives
+ * all the same.  So whatever is short (descriptors, slots, patience with a
+ * peer that leaves too much unanswered), the answer is to do without, and to
+ * try again at the next send that comes through here.  That bound on what is
+ * unanswered keeps a domain from filling another one's queue by binding and
+ * closing.
+ *
+ * Answers come in the order of the questions, so the question answered is the
+ * first one awaited; anything else ends the connection.
+ */
+#include <stdlib.h>
+
+#include "broker.h"
+
+/* --- telling the ends ------------------------------------------------------- */
+
+static void tell_local(struct evd_att *a, evtchn_port_t port,
+		       evtchn_port_t peer)
+{
+	struct evp_local m = {.port = port, .peer = peer};
+
+	evp_hdr_init(&m.hdr, EVP_LOCAL, sizeof(m), 0);
+	evd_send(a->conn, &m, sizeof(m), NULL, 0);
+}
+
+static void tell_connected(const struct evd_link *l, unsigned int i)
+{
+	const struct evd_pair *p = l->pair;
+	struct evp_connect m = {.link = l->id,
+				.lane_in = p->id[l->side[i]],
+				.lane_out = p->id[l->side[!i]],
+				.slot_in = l->slot[i],
+				.slot_out = l->slot[!i],
+				.port = l->port[i]};
+
+	evp_hdr_init(&m.hdr, EVP_CONNECT, sizeof(m), 0);
+	evd_send(l->att[i]->conn, &m, sizeof(m), NULL, 0);
+}
+
+static void tell_port(struct evd_att *a, enum evp_type type, uint64_t link,
+		      evtchn_port_t port)
+{
+	struct evp_port_msg m = {.link = link, .port = port};
+
+	evp_hdr_init(&m.hdr, type, sizeof(m), 0);
+	evd_send(a->conn, &m, sizeof(m), NULL, 0);
+}
+
+static void tell_retire(const struct evd_link *l)
+{
+	unsigned int i = l->closer;
+	struct evp_retire m = {.link = l->id,
+			       .lane_in = l->pair->id[l->side[i]],
+			       .slot_in = l->slot[i]};
+
+	evp_hdr_init(&m.hdr, EVP_RETIRE, sizeof(m), 0);
+	evd_send(l->att[i]->conn, &m, sizeof(m), NULL, 0);
+}
+
+/* --- making ----------------------------------------------------------------- */
+
+static void enter(struct evd_link *l)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		evd_port(l->dom[i], l->port[i])->link = l;
+}
+
+/* Slots in both directions. */
+static bool take_slots(struct evd_link *l)
+{
+	int slot[2];
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		l->side[i] = evd_pair_side(l->pair, l->att[i]);
+		slot[i] = evd_slot_take(l->pair, l->side[i]);
+		l->slot[i] = (uint32_t)slot[i];
+	}
+	if (slot[0] >= 0 && slot[1] >= 0)
+		return true;
+	for (i = 0; i < 2; i++) {
+		if (slot[i] >= 0)
+			evd_slot_put(l->pair, l->side[i], l->slot[i]);
+	}
+	return false;
+}
+
+static bool is_patient(const struct evd_att *a)
+{
+	return !a->conn->doomed && a->nr_awaited < EVD_MAX_AWAITED;
+}
+
+static bool equip(struct evd_broker *b, struct evd_link *l)
+{
+	if (l->att[0] == l->att[1])
+		return true;
+	if (!is_patient(l->att[0]) || !is_patient(l->att[1]))
+		return false;
+	l->pair = evd_pair_get(b, l->att[0], l->att[1]);
+	return l->pair && take_slots(l);
+}
+
+static void tell_both(const struct evd_link *l)
+{
+	if (l->pair) {
+		tell_connected(l, 0);
+		tell_connected(l, 1);
+		return;
+	}
+	tell_local(l->att[0], l->port[0], l->port[1]);
+	tell_local(l->att[0], l->port[1], l->port[0]);
+}
+
+/* Is @port connected, and to what? */
+static bool find_peer(struct evd_dom *d, evtchn_port_t port,
+		      struct evtchn_status *st)
+{
+	*st = (struct evtchn_status){.dom = DOMID_SELF, .port = port};
+	return !evc_status(&d->core, st) &&
+	       st->status == EVTCHNSTAT_interdomain;
+}
+
+void evd_link_try(struct evd_dom *d, evtchn_port_t port)
+{
+	struct evd_port *p = evd_port(d, port);
+	struct evtchn_status st;
+	struct evd_dom *rd;
+	struct evd_link *l;
+
+	if (!p || p->link || !d->att || !find_peer(d, port, &st))
+		return;
+	rd = evd_dom_find(d->broker, st.u.interdomain.dom);
+	if (!rd || !rd->att)
+		return;
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return;
+	*l = (struct evd_link){.id = ++d->broker->last_id,
+			       .att = {d->att, rd->att},
+			       .dom = {d, rd},
+			       .port = {port, st.u.interdomain.port}};
+	if (!equip(d->broker, l)) {
+		free(l);
+		return;
+	}
+	enter(l);
+	tell_both(l);
+}
+
+void evd_links_hand_over(struct evd_dom *d)
+{
+	evtchn_port_t port;
+	struct evd_port *p;
+
+	for (port = 1; port < EVD_NR_PORTS; port++) {
+		p = evd_port(d, port);
+		if (!p)
+			return; /* ports exist from 0 up */
+		if (p->parked) {
+			p->parked = false;
+			evd_post(d, port);
+		}
+		evd_link_try(d, port);
+	}
+}
+
+/* --- breaking --------------------------------------------------------------- */
+
+static void await(struct evd_att *a, struct evd_link *l, enum evd_phase phase)
+{
+	l->phase = phase;
+	l->next_awaited = NULL;
+	*a->awaited_tail = l;
+	a->awaited_tail = &l->next_awaited;
+	a->nr_awaited++;
+}
+
+static void break_link(struct evd_link *l, unsigned int closer)
+{
+	struct evd_att *other = l->att[!closer];
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		evd_port(l->dom[i], l->port[i])->link = NULL;
+	l->closer = closer;
+	if (other && !l->pair && l->att[closer] == other) {
+		tell_port(other, EVP_DISCONNECT, 0, l->port[!closer]);
+		free(l);
+	} else if (other) {
+		tell_port(other, EVP_DISCONNECT, l->id, l->port[!closer]);
+		await(other, l, EVD_WAIT_ACK);
+	} else {
+		free(l);
+	}
+}
+
+void evd_links_sync(struct evd_broker *b)
+{
+	struct evd_port *p;
+
+	while ((p = b->closed)) {
+		b->closed = p->next_closed;
+		p->closed = false;
+		/*
+		 * With one attachment per domain only the owner itself closes
+		 * its ports.  Once others can, an event for a port opened
+		 * again must wait until the owner has acknowledged this.
+		 */
+		if (p->dom->att)
+			tell_port(p->dom->att, EVP_CLOSED, 0, p->port);
+		if (p->link)
+			break_link(p->link,
+				   p->link->dom[1] == p->dom &&
+					   p->link->port[1] == p->port);
+	}
+}
+
+static void end_ack(struct evd_link *l)
+{
+	unsigned int closer = l->closer;
+
+	if (!l->pair) {
+		free(l);
+		return;
+	}
+	evd_slot_put(l->pair, l->side[!closer], l->slot[!closer]);
+	tell_retire(l);
+	await(l->att[closer], l, EVD_WAIT_CLEAN);
+}
+
+static void end_clean(struct evd_link *l)
+{
+	if (l->pair)
+		evd_slot_put(l->pair, l->side[l->closer], l->slot[l->closer]);
+	free(l);
+}
+
+static struct evd_link *pop(struct evd_att *a)
+{
+	struct evd_link *l = a->awaited;
+
+	a->awaited = l->next_awaited;
+	if (!a->awaited)
+		a->awaited_tail = &a->awaited;
+	a->nr_awaited--;
+	return l;
+}
+
+bool evd_link_answer(struct evd_att *a, enum evp_type type, uint64_t id)
+{
+	struct evd_link *l = a->awaited;
+
+	if (!l || l->id != id ||
+	    (type == EVP_ACK) != (l->phase == EVD_WAIT_ACK))
+		return false;
+	(void)pop(a);
+	if (type == EVP_ACK)
+		end_ack(l);
+	else
+		end_clean(l);
+	return true;
+}
+
+/* --- death ------------------------------------------------------------------ */
+
+static void forget_end(struct evd_link *l, const struct evd_att *a)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		if (l->att[i] == a)
+			l->att[i] = NULL;
+	}
+	l->pair = NULL;
+}
+
+void evd_links_forget(struct evd_att *a)
+{
+	struct evd_port *p;
+	evtchn_port_t port;
+
+	for (port = 1; port < EVD_NR_PORTS; port++) {
+		p = evd_port(a->dom, port);
+		if (!p)
+			break;
+		if (p->link)
+			forget_end(p->link, a);
+	}
+	/* What it still had to answer concerns its own slots: gone with it. */
+	while (a->awaited)
+		free(pop(a));
+}
+
+void evd_links_forget_pair(struct evd_att *a, const struct evd_pair *p)
+{
+	struct evd_link *l;
+
+	for (l = a->awaited; l; l = l->next_awaited) {
+		if (l->pair != p)
+			continue;
+		/* The answer is still counted, and then ends the link. */
+		l->att[0] = l->att[1] = NULL;
+		l->pair = NULL;
+	}
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What `evtchn ls` shows: domains and their ports, a page at a time, in the
+ * order of their numbers.  Nothing is kept between pages, so a listing is not
+ * a snapshot: what changes meanwhile may show in part.
+ */
+#include <string.h>
+
+#include "broker.h"
+
+/* The domain with the lowest id from @domid up. */
+static struct evd_dom *dom_from(struct evd_broker *b, uint32_t domid)
+{
+	struct evd_dom *d, *best = NULL;
+
+	for (d = b->doms; d; d = d->next) {
+		if (d->core.domid >= domid &&
+		    (!best || d->core.domid < best->core.domid))
+			best = d;
+	}
+	return best;
+}
+
+static bool status_of(struct evd_dom *d, evtchn_port_t port,
+		      struct evtchn_status *st)
+{
+	*st = (struct evtchn_status){.dom = DOMID_SELF, .port = port};
+	return !evc_status(&d->core, st);
+}
+
+static uint32_t count_ports(struct evd_dom *d)
+{
+	struct evtchn_status st;
+	uint32_t n = 0;
+	evtchn_port_t port;
+
+	for (port = 1; status_of(d, port, &st); port++)
+		n += st.status != EVTCHNSTAT_closed;
+	return n;
+}
+
+static void fill_domain(struct evd_dom *d, struct evp_domain_entry *e)
+{
+	e->domid = d->core.domid;
+	e->privileged = d->core.domid == 0;
+	e->nr_attached = d->att != NULL;
+	e->pid = (uint32_t)d->pid;
+	e->nr_ports = count_ports(d);
+	memcpy(e->name, d->name, sizeof(e->name));
+}
+
+void evd_list_domains(struct evd_conn *c, const struct evp_domains *m)
+{
+	struct evp_domain_page r;
+	uint32_t domid = m->domid;
+	struct evd_dom *d;
+	size_t len;
+
+	memset(&r, 0, sizeof(r));
+	r.next = UINT32_MAX;
+	while ((d = dom_from(c->broker, domid))) {
+		if (r.count == EVP_DOMAINS_PER_PAGE) {
+			r.next = d->core.domid;
+			break;
+		}
+		fill_domain(d, &r.entry[r.count++]);
+		domid = d->core.domid + 1u;
+	}
+	len = offsetof(struct evp_domain_page, entry) +
+	      r.count * sizeof(r.entry[0]);
+	evp_hdr_init(&r.hdr, EVP_DOMAIN_PAGE, len, m->hdr.seq);
+	evd_send(c, &r, len, NULL, 0);
+}
+
+/* --- ports ------------------------------------------------------------------ */
+
+static void fill_port(struct evd_dom *d, const struct evtchn_status *st,
+		      struct evp_port_entry *e)
+{
+	e->domid = d->core.domid;
+	e->port = st->port;
+	e->status = st->status;
+	e->vcpu = st->vcpu;
+	e->linked = evd_port(d, st->port)->link != NULL;
+	switch (st->status) {
+	case EVTCHNSTAT_unbound:
+		e->peer_domid = st->u.unbound.dom;
+		break;
+	case EVTCHNSTAT_interdomain:
+		e->peer_domid = st->u.interdomain.dom;
+		e->peer = st->u.interdomain.port;
+		break;
+	case EVTCHNSTAT_pirq:
+		e->peer = st->u.pirq;
+		break;
+	case EVTCHNSTAT_virq:
+		e->peer = st->u.virq;
+		break;
+	default: /* a number, not a state: an IPI has no more to show */
+		break;
+	}
+}
+
+/* Fill @r with ports of @d from @port up.  Returns where to go on, or 0. */
+static uint32_t fill_page(struct evd_dom *d, uint32_t port,
+			  struct evp_list_page *r)
+{
+	struct evtchn_status st;
+
+	for (; status_of(d, port, &st); port++) {
+		if (st.status == EVTCHNSTAT_closed)
+			continue;
+		if (r->count == EVP_PORTS_PER_PAGE)
+			return port;
+		fill_port(d, &st, &r->entry[r->count++]);
+	}
+	return 0;
+}
+
+void evd_list_ports(struct evd_conn *c, const struct evp_list *m)
+{
+	struct evp_list_page r;
+	struct evd_dom *d = dom_from(c->broker, m->domid);
+	uint32_t port = d && d->core.domid == m->domid ? m->port : 0;
+	size_t len;
+
+	memset(&r, 0, sizeof(r));
+	r.next_domid = UINT32_MAX;
+	while (d) {
+		port = fill_page(d, port, &r);
+		if (port) {
+			r.next_domid = d->core.domid;
+			r.next_port = port;
+			break;
+		}
+		d = dom_from(c->broker, d->core.domid + 1u);
+	}
+	len = offsetof(struct evp_list_page, entry) +
+	      r.count * sizeof(r.entry[0]);
+	evp_hdr_init(&r.hdr, EVP_LIST_PAGE, len, m->hdr.seq);
+	evd_send(c, &r, len, NULL, 0);
+}

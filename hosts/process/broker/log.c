@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the broker says on stderr: one line per incident, naming the peer.
+ *
+ * A hostile peer can provoke lines as fast as it can connect, so at most
+ * LINES are written per PERIOD; the rest is counted and the count is told
+ * with the next line.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "broker.h"
+
+#define LINES  20
+#define PERIOD 10 /* seconds */
+
+static unsigned int written, dropped;
+static time_t period_start;
+
+static bool may_write(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	if (!period_start || now.tv_sec - period_start >= PERIOD) {
+		period_start = now.tv_sec;
+		written = 0;
+	}
+	if (written >= LINES) {
+		dropped++;
+		return false;
+	}
+	written++;
+	return true;
+}
+
+static void name_peer(const struct evd_conn *c)
+{
+	if (!c)
+		return;
+	fprintf(stderr, "pid %ld uid %lu ", (long)c->pid,
+		(unsigned long)c->uid);
+	if (c->dom)
+		fprintf(stderr, "domain %u ", c->dom->core.domid);
+}
+
+void evd_log(const struct evd_conn *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!may_write())
+		return;
+	fprintf(stderr, "evtchnd: ");
+	name_peer(c);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	if (dropped)
+		fprintf(stderr, " (%u lines before this one left out)",
+			dropped);
+	dropped = 0;
+	fputc('\n', stderr);
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The broker's loop: everything it does starts here.
+ *
+ *   1. wait for messages; not at all while work is left
+ *   2. handle a bounded number of messages of everybody who has some
+ *   3. one step of every long operation (resets, ending domains)
+ *   4. take away the connections that ended
+ *   5. leave when nobody is left, if asked to
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "broker.h"
+
+#define NR_EVENTS 64
+
+static char listener_tag, signal_tag; /* their addresses tell events apart */
+
+static int watch(struct evd_broker *b, int fd, void *tag)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = tag};
+
+	return epoll_ctl(b->epoll, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
+}
+
+/* --- 2 ---------------------------------------------------------------------- */
+
+static void read_one(struct evd_conn *c, struct evp_packet *p)
+{
+	evd_request(c, p);
+	evp_packet_close_fds(p);
+}
+
+static void read_some(struct evd_conn *c)
+{
+	struct evp_packet p;
+	int i, rc;
+
+	for (i = 0; i < EVD_MSGS_IN_TURN && !c->doomed && !c->resetting; i++) {
+		rc = evp_recv_packet(c->fd, &p, MSG_DONTWAIT);
+		if (rc == -EAGAIN)
+			return;
+		if (rc == -EPROTO)
+			evd_doom(c, "not a message of this protocol");
+		else if (rc)
+			evd_doom(c, NULL);
+		else
+			read_one(c, &p);
+	}
+}
+
+static void on_conn(struct evd_conn *c, uint32_t events)
+{
+	if (c->doomed)
+		return;
+	if (events & EPOLLOUT)
+		evd_conn_flush(c);
+	if (c->resetting) {
+		if (events & (EPOLLHUP | EPOLLERR))
+			evd_doom(c, NULL);
+		return;
+	}
+	read_some(c);
+}
+
+static void dispatch(struct evd_broker *b, const struct epoll_event *ev)
+{
+	if (ev->data.ptr == &listener_tag)
+		evd_accept(b);
+	else if (ev->data.ptr == &signal_tag)
+		b->is_over = true;
+	else
+		on_conn(ev->data.ptr, ev->events);
+}
+
+/* --- 3 ---------------------------------------------------------------------- */
+
+static bool step_resets(struct evd_broker *b)
+{
+	struct evd_conn *c;
+	bool more = false;
+
+	for (c = b->conns; c; c = c->next) {
+		if (!c->resetting || c->doomed)
+			continue;
+		evd_hypercall_continue(c);
+		more |= c->resetting;
+	}
+	return more;
+}
+
+static bool has_doomed(const struct evd_broker *b)
+{
+	const struct evd_conn *c;
+
+	for (c = b->conns; c; c = c->next) {
+		if (c->doomed)
+			return true;
+	}
+	return false;
+}
+
+/* Steps 3 and 4.  True: there is more to do. */
+static bool work(struct evd_broker *b)
+{
+	bool more = step_resets(b);
+
+	if (has_doomed(b))
+		evd_conns_reap(b);
+	more |= evd_doms_step(b);
+	/* What was sent on the way may have doomed somebody. */
+	return more || has_doomed(b);
+}
+
+/* --- the loop --------------------------------------------------------------- */
+
+static int timeout_of(const struct evd_broker *b, bool more)
+{
+	if (more)
+		return 0;
+	return b->exit_idle && !b->nr_conns ? EVD_IDLE_MS : -1;
+}
+
+static int turn(struct evd_broker *b, bool *more)
+{
+	struct epoll_event ev[NR_EVENTS];
+	int i, n;
+
+	n = epoll_wait(b->epoll, ev, NR_EVENTS, timeout_of(b, *more));
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	for (i = 0; i < n; i++)
+		dispatch(b, &ev[i]);
+	/* A peer that never came counts as one that left. */
+	if (n == 0 && !*more)
+		b->was_used = true;
+	*more = work(b);
+	if (!*more && b->exit_idle && b->was_used && !b->nr_conns)
+		(void)evd_retire(b);
+	return 0;
+}
+
+static void ending_signals(sigset_t *set)
+{
+	(void)sigemptyset(set);
+	(void)sigaddset(set, SIGTERM);
+	(void)sigaddset(set, SIGINT);
+}
+
+void evd_hold_signals(void)
+{
+	sigset_t set;
+
+	ending_signals(&set);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static int open_signals(struct evd_broker *b)
+{
+	sigset_t set;
+	int fd;
+
+	ending_signals(&set);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	return watch(b, fd, &signal_tag);
+}
+
+static void close_everything(struct evd_broker *b)
+{
+	struct evd_conn *c;
+
+	evd_unlisten(b);
+	for (c = b->conns; c; c = c->next)
+		evd_doom(c, NULL);
+	evd_conns_reap(b);
+	while (evd_doms_step(b))
+		;
+}
+
+int evd_run(struct evd_broker *b)
+{
+	bool more = false;
+	int rc = 0;
+
+	b->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (b->epoll < 0)
+		rc = -errno;
+	if (!rc)
+		rc = watch(b, b->listener, &listener_tag);
+	if (!rc)
+		rc = open_signals(b);
+	while (!rc && !b->is_over)
+		rc = turn(b, &more);
+	if (rc)
+		evd_log(NULL, "cannot go on: %s", strerror(-rc));
+	close_everything(b);
+	return rc;
+}

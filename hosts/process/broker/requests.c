@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Messages from peers: which are allowed when, how long they must be, and what
+ * happens.  Everything here is hostile until checked: one table row per
+ * message checks what is common, the handler the rest.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "broker.h"
+
+union request {
+	struct evp_hdr hdr;
+	struct evp_hello hello;
+	struct evp_reserve reserve;
+	struct evp_attach_req attach;
+	struct evp_adopt adopt;
+	struct evp_hypercall hypercall;
+	struct evp_domains domains;
+	struct evp_list list;
+	struct evp_link_msg link;
+};
+
+/* A name goes to other people's terminals. */
+static bool is_name(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < EVP_NAME_MAX && name[i]; i++) {
+		if (name[i] < ' ' || name[i] > '~')
+			return false;
+	}
+	return i < EVP_NAME_MAX;
+}
+
+static void send_welcome(struct evd_conn *c, uint32_t seq)
+{
+	struct evp_welcome m = {.pid = (uint32_t)getpid()};
+
+	c->state = EVD_QUERY;
+	evp_hdr_init(&m.hdr, EVP_WELCOME, sizeof(m), seq);
+	evd_send(c, &m, sizeof(m), NULL, 0);
+}
+
+static void on_hello(struct evd_conn *c, const union request *m,
+		     struct evp_packet *p)
+{
+	(void)p;
+	send_welcome(c, m->hdr.seq);
+}
+
+/* --- domains ---------------------------------------------------------------- */
+
+static void refuse_domain(struct evd_conn *c, uint32_t seq, uint32_t domid,
+			  int rc)
+{
+	char text[EVP_TEXT_MAX];
+
+	if (rc == -EINVAL)
+		(void)snprintf(text, sizeof(text),
+			       "%u is no domain id: choose 0 to %u", domid,
+			       DOMID_FIRST_RESERVED - 1);
+	else if (rc == -ENOSPC)
+		(void)snprintf(text, sizeof(text),
+			       "this broker has its %u domains",
+			       EVD_MAX_DOMAINS);
+	else
+		(void)snprintf(text, sizeof(text), "no room for domain %u",
+			       domid);
+	evd_refuse(c, seq, rc, text);
+}
+
+static void refuse_busy(struct evd_conn *c, uint32_t seq,
+			const struct evd_dom *d)
+{
+	char text[EVP_TEXT_MAX];
+
+	if (d->att)
+		(void)snprintf(text, sizeof(text),
+			       "domain %u has a process attached already: "
+			       "pid %ld, %s",
+			       d->core.domid, (long)d->pid, d->name);
+	else
+		(void)snprintf(text, sizeof(text),
+			       "domain %u is held by a session already: pid "
+			       "%ld, %s",
+			       d->core.domid, (long)d->pid, d->name);
+	evd_refuse(c, seq, -EBUSY, text);
+}
+
+static void on_reserve(struct evd_conn *c, const union request *m,
+		       struct evp_packet *p)
+{
+	const struct evp_reserve *r = &m->reserve;
+	struct evp_reserved a = {.pad = 0};
+	struct evd_dom *d;
+	int rc;
+
+	(void)p;
+	if (c->only_domid != EVP_DOMID_ANY || !is_name(r->name)) {
+		evd_doom(c, "bad RESERVE");
+		return;
+	}
+	rc = evd_dom_get(c->broker, r->domid, r->name, &d);
+	if (rc) {
+		refuse_domain(c, m->hdr.seq, r->domid, rc);
+		return;
+	}
+	if (d->nr_holders) {
+		refuse_busy(c, m->hdr.seq, d);
+		return;
+	}
+	evd_dom_hold(d, c);
+	c->state = EVD_SESSION;
+	a.domid = d->core.domid;
+	evp_hdr_init(&a.hdr, EVP_RESERVED, sizeof(a), m->hdr.seq);
+	evd_send(c, &a, sizeof(a), NULL, 0);
+}
+
+static bool may_be(const struct evd_conn *c, uint32_t domid)
+{
+	return c->only_domid == EVP_DOMID_ANY || domid == EVP_DOMID_ANY ||
+	       domid == c->only_domid;
+}
+
+/* A domain nobody holds, made for somebody who did not come. */
+static void drop_unheld(struct evd_dom *d)
+{
+	if (!d->nr_holders)
+		d->work = EVD_DESTROY;
+}
+
+static void on_attach(struct evd_conn *c, const union request *m,
+		      struct evp_packet *p)
+{
+	const struct evp_attach_req *r = &m->attach;
+	uint32_t want = r->domid;
+	struct evd_dom *d;
+	int rc;
+
+	(void)p;
+	if (!is_name(r->name) || r->nr_vcpus != 1) {
+		evd_doom(c, "bad ATTACH");
+		return;
+	}
+	if (!may_be(c, want)) {
+		evd_refuse(c, m->hdr.seq, -EACCES,
+			   "this session is for another domain");
+		return;
+	}
+	if (c->only_domid != EVP_DOMID_ANY)
+		want = c->only_domid;
+	rc = evd_dom_get(c->broker, want, r->name, &d);
+	if (rc) {
+		refuse_domain(c, m->hdr.seq, want, rc);
+		return;
+	}
+	if (d->att) {
+		refuse_busy(c, m->hdr.seq, d);
+		return;
+	}
+	rc = evd_attach(c, d, m->hdr.seq);
+	if (rc) {
+		refuse_domain(c, m->hdr.seq, want, rc);
+		drop_unheld(d);
+	}
+}
+
+/* --- connections ------------------------------------------------------------ */
+
+static bool is_seqpacket(int fd)
+{
+	int domain = 0, type = 0;
+	socklen_t len = sizeof(int);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) &&
+	       domain == AF_UNIX &&
+	       !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) &&
+	       type == SOCK_SEQPACKET;
+}
+
+static void on_adopt(struct evd_conn *c, const union request *m,
+		     struct evp_packet *p)
+{
+	struct evd_broker *b = c->broker;
+	struct evd_conn *child;
+	pid_t pid;
+	uid_t uid;
+
+	if (p->nr_fds != 1 || !is_seqpacket(p->fd[0]) ||
+	    !evd_conn_check_peer(p->fd[0], &pid, &uid)) {
+		evd_doom(c, "bad ADOPT");
+		return;
+	}
+	if (b->nr_conns >= b->max_conns) {
+		evd_log(c, "no room for another connection");
+		return;
+	}
+	child = evd_conn_new(b, p->fd[0]);
+	p->nr_fds = 0;
+	if (!child)
+		return;
+	child->only_domid = c->dom->core.domid;
+	send_welcome(child, m->hdr.seq);
+}
+
+static void refuse_and_close(int fd, int rc, const char *text)
+{
+	struct evp_refused m = {.rc = rc};
+
+	evp_hdr_init(&m.hdr, EVP_REFUSED, sizeof(m), 0);
+	(void)snprintf(m.text, sizeof(m.text), "%s", text);
+	(void)evp_send_packet(fd, &m, sizeof(m), NULL, 0, MSG_DONTWAIT);
+	(void)close(fd);
+}
+
+static void admit(struct evd_broker *b, int fd)
+{
+	pid_t pid;
+	uid_t uid;
+
+	if (!evd_conn_check_peer(fd, &pid, &uid)) {
+		evd_log(NULL, "pid %ld uid %lu refused: not our user",
+			(long)pid, (unsigned long)uid);
+		refuse_and_close(fd, -EACCES,
+				 "this broker serves the user who started it "
+				 "only");
+	} else if (b->nr_conns >= b->max_conns) {
+		evd_log(NULL, "pid %ld refused: %u connections are open",
+			(long)pid, b->nr_conns);
+		refuse_and_close(fd, -EMFILE,
+				 "this broker has no connection left");
+	} else {
+		(void)evd_conn_new(b, fd);
+	}
+}
+
+void evd_accept(struct evd_broker *b)
+{
+	int fd;
+
+	while ((fd = accept4(b->listener, NULL, NULL,
+			     SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+		admit(b, fd);
+	if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+		evd_log(NULL, "cannot accept: %s", strerror(errno));
+}
+
+/* --- the rest --------------------------------------------------------------- */
+
+static void on_hypercall(struct evd_conn *c, const union request *m,
+			 struct evp_packet *p)
+{
+	const struct evp_hypercall *h = &m->hypercall;
+
+	if (h->arg_len > EVP_ARG_MAX ||
+	    p->len != offsetof(struct evp_hypercall, arg) + h->arg_len ||
+	    h->vcpu != 0)
+		evd_doom(c, "bad HYPERCALL");
+	else
+		evd_hypercall(c, h);
+}
+
+static void on_domains(struct evd_conn *c, const union request *m,
+		       struct evp_packet *p)
+{
+	(void)p;
+	evd_list_domains(c, &m->domains);
+}
+
+static void on_list(struct evd_conn *c, const union request *m,
+		    struct evp_packet *p)
+{
+	(void)p;
+	evd_list_ports(c, &m->list);
+}
+
+static void on_answer(struct evd_conn *c, const union request *m,
+		      struct evp_packet *p)
+{
+	(void)p;
+	if (!evd_link_answer(c->att, (enum evp_type)m->hdr.type, m->link.link))
+		evd_doom(c, "an answer to nothing");
+}
+
+/* --- dispatch --------------------------------------------------------------- */
+
+#define IN(state) (1u << EVD_##state)
+
+struct row {
+	void (*handle)(struct evd_conn *c, const union request *m,
+		       struct evp_packet *p);
+	size_t len; /* the exact size, or the smallest if open */
+	bool open;
+	unsigned int states;
+	unsigned int nr_fds;
+};
+
+static const struct row rows[] = {
+	[EVP_HELLO] = {on_hello, sizeof(struct evp_hello), false, IN(NEW), 0},
+	[EVP_RESERVE] = {on_reserve, sizeof(struct evp_reserve), false,
+			 IN(QUERY), 0},
+	[EVP_ATTACH] = {on_attach, sizeof(struct evp_attach_req), false,
+			IN(QUERY), 0},
+	[EVP_ADOPT] = {on_adopt, sizeof(struct evp_adopt), false, IN(SESSION),
+		       1},
+	[EVP_HYPERCALL] = {on_hypercall, offsetof(struct evp_hypercall, arg),
+			   true, IN(ATTACHED), 0},
+	[EVP_DOMAINS] = {on_domains, sizeof(struct evp_domains), false,
+			 IN(QUERY) | IN(SESSION), 0},
+	[EVP_LIST] = {on_list, sizeof(struct evp_list), false,
+		      IN(QUERY) | IN(SESSION), 0},
+	[EVP_ACK] = {on_answer, sizeof(struct evp_link_msg), false,
+		     IN(ATTACHED), 0},
+	[EVP_CLEAN] = {on_answer, sizeof(struct evp_link_msg), false,
+		       IN(ATTACHED), 0},
+};
+
+#define NR_ROWS (sizeof(rows) / sizeof(rows[0]))
+
+static const char *check(const struct evd_conn *c, const struct row *row,
+			 const struct evp_packet *p)
+{
+	if (row->open ? p->len < row->len : p->len != row->len)
+		return "a message of the wrong size";
+	if (!(row->states & 1u << c->state))
+		return "a message at the wrong moment";
+	if (p->nr_fds != row->nr_fds)
+		return "a descriptor nobody asked for";
+	return NULL;
+}
+
+void evd_request(struct evd_conn *c, struct evp_packet *p)
+{
+	const union request *m = (const void *)p->u.bytes;
+	const struct row *row = NULL;
+	const char *why;
+
+	if (m->hdr.version != EVP_VERSION) {
+		evd_refuse(c, m->hdr.seq, -EPROTO,
+			   "evtchnd and this program are of different "
+			   "versions");
+		evd_doom(c, "another version of the protocol");
+		return;
+	}
+	if (m->hdr.type < NR_ROWS)
+		row = &rows[m->hdr.type];
+	if (!row || !row->handle) {
+		evd_doom(c, "a message of unknown type");
+		return;
+	}
+	why = check(c, row, p);
+	if (why)
+		evd_doom(c, why);
+	else
+		row->handle(c, m, p);
+}

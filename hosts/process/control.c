@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A bare connection to the broker: packets with descriptors, and the few
+ * questions that need no domain.  Blocking; one question at a time.
+ *
+ * Reading order: packets, connecting, questions.
+ */
+#include "control.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <evp/evp.h>
+
+/* --- errors ---------------------------------------------------------------- */
+
+static _Thread_local char error_text[256];
+
+const char *evp_error(void)
+{
+	return error_text;
+}
+
+int evp_fail(int rc, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(error_text, sizeof(error_text), fmt, ap);
+	va_end(ap);
+	if (n >= 0 && (size_t)n < sizeof(error_text) && rc < 0)
+		(void)snprintf(error_text + n, sizeof(error_text) - (size_t)n,
+			       " (%s)", strerror(-rc));
+	return rc;
+}
+
+/* --- packets --------------------------------------------------------------- */
+
+void evp_hdr_init(struct evp_hdr *h, enum evp_type type, size_t len,
+		  uint32_t seq)
+{
+	h->magic = EVP_MAGIC;
+	h->version = EVP_VERSION;
+	h->type = (uint16_t)type;
+	h->len = (uint32_t)len;
+	h->seq = seq;
+}
+
+union fd_space {
+	char bytes[CMSG_SPACE(EVP_FDS_MAX * sizeof(int))];
+	struct cmsghdr align;
+};
+
+int evp_send_packet(int sock, const void *msg, size_t len, const int *fd,
+		    unsigned int nr_fds, int flags)
+{
+	struct iovec iov = {.iov_base = (void *)(uintptr_t)msg, .iov_len = len};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	union fd_space space;
+	ssize_t n;
+
+	if (nr_fds) {
+		memset(&space, 0, sizeof(space));
+		m.msg_control = &space;
+		m.msg_controllen = CMSG_SPACE(nr_fds * sizeof(int));
+		space.align.cmsg_level = SOL_SOCKET;
+		space.align.cmsg_type = SCM_RIGHTS;
+		space.align.cmsg_len = CMSG_LEN(nr_fds * sizeof(int));
+		memcpy(CMSG_DATA(&space.align), fd, nr_fds * sizeof(int));
+	}
+	do {
+		n = sendmsg(sock, &m, flags | MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EPIPE ? -ECONNRESET : -errno;
+	return 0;
+}
+
+static void take_fds(struct msghdr *m, struct evp_packet *p)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	size_t n;
+
+	p->nr_fds = 0;
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return;
+	n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	if (n > EVP_FDS_MAX)
+		n = EVP_FDS_MAX;
+	memcpy(p->fd, CMSG_DATA(c), n * sizeof(int));
+	p->nr_fds = (unsigned int)n;
+}
+
+void evp_packet_close_fds(struct evp_packet *p)
+{
+	while (p->nr_fds)
+		(void)close(p->fd[--p->nr_fds]);
+}
+
+static bool is_well_formed(const struct evp_packet *p, int msg_flags)
+{
+	return !(msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
+	       p->len >= sizeof(p->u.hdr) && p->u.hdr.magic == EVP_MAGIC &&
+	       p->u.hdr.len == p->len;
+}
+
+/*
+ * When the other end closed without having read everything, the kernel first
+ * reports a reset, once, and then hands out what it had sent before.
+ */
+static ssize_t receive_raw(int sock, struct msghdr *m, int flags)
+{
+	bool again = true;
+	ssize_t n;
+
+	do {
+		n = recvmsg(sock, m, flags | MSG_CMSG_CLOEXEC);
+		if (n < 0 && errno == ECONNRESET && again)
+			again = false;
+		else if (n >= 0 || errno != EINTR)
+			return n;
+	} while (true);
+}
+
+int evp_recv_packet(int sock, struct evp_packet *p, int flags)
+{
+	struct iovec iov = {.iov_base = p->u.bytes, .iov_len = EVP_MSG_MAX};
+	union fd_space space;
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = &space,
+			   .msg_controllen = sizeof(space)};
+	ssize_t n;
+
+	p->nr_fds = 0;
+	n = receive_raw(sock, &m, flags);
+	if (n < 0)
+		return -errno;
+	take_fds(&m, p);
+	p->len = (size_t)n;
+	if (n == 0) {
+		evp_packet_close_fds(p);
+		return -ECONNRESET;
+	}
+	if (!is_well_formed(p, m.msg_flags)) {
+		evp_packet_close_fds(p);
+		return -EPROTO;
+	}
+	return 0;
+}
+
+/* --- connecting ------------------------------------------------------------ */
+
+int evp_control_connect(const char *path, int *fd)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	int s, rc;
+
+	if (strlen(path) >= sizeof(un.sun_path))
+		return evp_fail(-ENAMETOOLONG, "socket path '%s' is too long",
+				path);
+	strcpy(un.sun_path, path);
+	s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (s < 0)
+		return evp_fail(-errno, "cannot make a socket");
+	if (connect(s, (const struct sockaddr *)&un, sizeof(un))) {
+		rc = -errno;
+		(void)close(s);
+		return evp_fail(rc,
+				"no broker at %s: start evtchnd, or use "
+				"`evtchn run`",
+				path);
+	}
+	*fd = s;
+	return 0;
+}
+
+/* The answer must be a @type, and no shorter than @len. */
+static int check_answer(struct evp_packet *p, enum evp_type type, size_t len)
+{
+	const struct evp_refused *no = (const void *)p->u.bytes;
+
+	if (p->u.hdr.type == EVP_REFUSED && p->len == sizeof(*no))
+		return evp_fail(no->rc < 0 ? no->rc : -EPROTO, "%.*s",
+				EVP_TEXT_MAX, no->text);
+	if (p->u.hdr.version != EVP_VERSION || p->u.hdr.type != type ||
+	    p->len < len)
+		return evp_fail(-EPROTO, "the other end is no evtchnd of this "
+					 "version");
+	return 0;
+}
+
+static int receive(int fd, struct evp_packet *p, enum evp_type type, size_t len)
+{
+	int rc = evp_recv_packet(fd, p, 0);
+
+	if (rc == -EPROTO)
+		return evp_fail(rc, "the other end is no evtchnd");
+	if (rc)
+		return evp_fail(rc, "the broker closed the connection");
+	rc = check_answer(p, type, len);
+	if (rc || type != EVP_ATTACHED)
+		evp_packet_close_fds(p);
+	return rc;
+}
+
+int evp_ask(int fd, const void *msg, size_t len, struct evp_packet *p,
+	    enum evp_type type, size_t min_len)
+{
+	int rc = evp_send_packet(fd, msg, len, NULL, 0, 0);
+
+	/* A refusal may be waiting: look, even when the broker hung up. */
+	if (rc && rc != -ECONNRESET)
+		return evp_fail(rc, "cannot talk to the broker");
+	return receive(fd, p, type, min_len);
+}
+
+/* --- questions ------------------------------------------------------------- */
+
+int evp_control_hello(int fd, uint32_t *broker_pid)
+{
+	struct evp_hello m;
+	struct evp_packet p;
+	const struct evp_welcome *w = (const void *)p.u.bytes;
+	int rc;
+
+	evp_hdr_init(&m.hdr, EVP_HELLO, sizeof(m), 1);
+	rc = evp_ask(fd, &m, sizeof(m), &p, EVP_WELCOME, sizeof(*w));
+	if (!rc && broker_pid)
+		*broker_pid = w->pid;
+	return rc;
+}
+
+void evp_copy_name(char *to, const char *name)
+{
+	size_t n = strlen(name);
+
+	if (n > EVP_NAME_MAX - 1)
+		n = EVP_NAME_MAX - 1;
+	memset(to, 0, EVP_NAME_MAX);
+	memcpy(to, name, n);
+}
+
+int evp_control_reserve(int fd, uint32_t want, const char *name,
+			uint32_t *domid)
+{
+	struct evp_reserve m = {.domid = (uint16_t)want};
+	struct evp_packet p;
+	const struct evp_reserved *r = (const void *)p.u.bytes;
+	int rc;
+
+	if (want > EVP_DOMID_ANY)
+		return evp_fail(-EINVAL, "there is no domain %u", want);
+	evp_hdr_init(&m.hdr, EVP_RESERVE, sizeof(m), 2);
+	evp_copy_name(m.name, name);
+	rc = evp_ask(fd, &m, sizeof(m), &p, EVP_RESERVED, sizeof(*r));
+	if (!rc)
+		*domid = r->domid;
+	return rc;
+}
+
+static bool is_session(int fd)
+{
+	int domain = 0, type = 0;
+	socklen_t len = sizeof(int);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) &&
+	       domain == AF_UNIX &&
+	       !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) &&
+	       type == SOCK_SEQPACKET;
+}
+
+int evp_control_adopt(int session, int *fd)
+{
+	struct evp_adopt m;
+	struct evp_packet p;
+	int pair[2];
+	int rc;
+
+	if (!is_session(session))
+		return evp_fail(-EINVAL,
+				"descriptor %d (EVTCHN_FD) is no "
+				"session of `evtchn run`",
+				session);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return evp_fail(-errno, "cannot make a socket");
+	evp_hdr_init(&m.hdr, EVP_ADOPT, sizeof(m), 0);
+	rc = evp_send_packet(session, &m, sizeof(m), &pair[1], 1, 0);
+	(void)close(pair[1]);
+	if (rc)
+		rc = evp_fail(rc, "the broker is gone");
+	else
+		rc = receive(pair[0], &p, EVP_WELCOME,
+			     sizeof(struct evp_welcome));
+	if (rc)
+		(void)close(pair[0]);
+	else
+		*fd = pair[0];
+	return rc;
+}
+
+int evp_control_domains(int fd, uint32_t *cursor, struct evp_domain_entry *e,
+			size_t max)
+{
+	struct evp_domains m = {.domid = *cursor};
+	struct evp_packet p;
+	const struct evp_domain_page *r = (const void *)p.u.bytes;
+	const size_t fixed = offsetof(struct evp_domain_page, entry);
+	int rc;
+
+	evp_hdr_init(&m.hdr, EVP_DOMAINS, sizeof(m), 3);
+	rc = evp_ask(fd, &m, sizeof(m), &p, EVP_DOMAIN_PAGE, fixed);
+	if (rc)
+		return rc;
+	if (r->count > max || p.len != fixed + r->count * sizeof(*e))
+		return evp_fail(-EPROTO, "bad answer from the broker");
+	memcpy(e, r->entry, r->count * sizeof(*e));
+	*cursor = r->next;
+	return (int)r->count;
+}
+
+int evp_control_list(int fd, uint32_t *domid, uint32_t *port,
+		     struct evp_port_entry *e, size_t max)
+{
+	struct evp_list m = {.domid = *domid, .port = *port};
+	struct evp_packet p;
+	const struct evp_list_page *r = (const void *)p.u.bytes;
+	const size_t fixed = offsetof(struct evp_list_page, entry);
+	int rc;
+
+	evp_hdr_init(&m.hdr, EVP_LIST, sizeof(m), 4);
+	rc = evp_ask(fd, &m, sizeof(m), &p, EVP_LIST_PAGE, fixed);
+	if (rc)
+		return rc;
+	if (r->count > max || p.len != fixed + r->count * sizeof(*e))
+		return evp_fail(-EPROTO, "bad answer from the broker");
+	memcpy(e, r->entry, r->count * sizeof(*e));
+	*domid = r->next_domid;
+	*port = r->next_port;
+	return (int)r->count;
+}

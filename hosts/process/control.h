@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A bare connection to the broker: what the command line needs, and what
+ * attach.c is built on.  All return 0 or -errno (a count where said) and leave
+ * a line for evp_error() when they fail.
+ */
+#ifndef EVP_CONTROL_H
+#define EVP_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto.h"
+
+/*
+ * Connect to the broker at @path, without a word.  @fd: close-on-exec.
+ *   -ENOENT, -ECONNREFUSED  no broker there
+ */
+int evp_control_connect(const char *path, int *fd);
+
+/* Say HELLO; @broker_pid may be NULL. */
+int evp_control_hello(int fd, uint32_t *broker_pid);
+
+/*
+ * Hold a domain as long as @fd is open.  @want: an id or EVP_DOMID_ANY.  The
+ * connection can then be handed to children as $EVTCHN_FD (after clearing its
+ * close-on-exec flag): they attach through it.
+ *   -EBUSY  another session holds it
+ */
+int evp_control_reserve(int fd, uint32_t want, const char *name,
+			uint32_t *domid);
+
+/*
+ * Open a connection of one's own through a session inherited as @session.
+ * Several processes may use one session at the same time.
+ */
+int evp_control_adopt(int session, int *fd);
+
+/*
+ * One page of domains, or of open ports.  Start with all cursors 0; done when
+ * the (first) cursor is UINT32_MAX.  @max at least EVP_DOMAINS_PER_PAGE resp.
+ * EVP_PORTS_PER_PAGE.  Returns how many entries were filled in.
+ */
+int evp_control_domains(int fd, uint32_t *cursor, struct evp_domain_entry *e,
+			size_t max);
+int evp_control_list(int fd, uint32_t *domid, uint32_t *port,
+		     struct evp_port_entry *e, size_t max);
+
+/* --- building blocks, also for the tests ----------------------------------- */
+
+#define EVP_FDS_MAX 3
+
+/* One received message and the descriptors that came with it. */
+struct evp_packet {
+	union {
+		struct evp_hdr hdr;
+		unsigned char bytes[EVP_MSG_MAX];
+		uint64_t align;
+	} u;
+	size_t len;
+	int fd[EVP_FDS_MAX];
+	unsigned int nr_fds;
+};
+
+void evp_hdr_init(struct evp_hdr *h, enum evp_type type, size_t len,
+		  uint32_t seq);
+
+/* Send one message, with @nr_fds descriptors.  @flags: MSG_DONTWAIT or 0. */
+int evp_send_packet(int sock, const void *msg, size_t len, const int *fd,
+		    unsigned int nr_fds, int flags);
+
+/*
+ * Receive one message and check its header.
+ *   -EAGAIN      none there (MSG_DONTWAIT)
+ *   -ECONNRESET  the other end is gone
+ *   -EPROTO      not a message of this protocol; descriptors were closed
+ */
+int evp_recv_packet(int sock, struct evp_packet *p, int flags);
+
+/* Close the descriptors of a packet that were not taken. */
+void evp_packet_close_fds(struct evp_packet *p);
+
+/*
+ * Ask, and wait for the answer, which must be a @type of @min_len bytes or
+ * more.  -errno of a REFUSED, with its text for evp_error(); -EPROTO.
+ */
+int evp_ask(int fd, const void *msg, size_t len, struct evp_packet *p,
+	    enum evp_type type, size_t min_len);
+
+/* Fill a name field of a message, cutting what is too long. */
+void evp_copy_name(char *to, const char *name);
+
+/* Leave a line for evp_error(); returns @rc. */
+__attribute__((format(printf, 2, 3))) int evp_fail(int rc, const char *fmt,
+						   ...);
+
+#endif /* EVP_CONTROL_H */

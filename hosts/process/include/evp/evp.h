@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The process host, seen from a program: be a domain.
+ *
+ * A program calls evp_attach() and is a domain with one vCPU: it has a
+ * shared_info page of its own, the guest library (evg/evg.h) on top of it, and
+ * a broker (evtchnd) as its hypervisor.  Its hypercalls are those of a Xen
+ * guest; the library's evg_plat_*() hooks are provided here.
+ *
+ *   struct evp_guest *g;
+ *
+ *   if (evp_attach(&g, NULL))
+ *           errx(1, "%s", evp_error());
+ *   ... bind ports and handlers with the guest library, on evp_evg(g) ...
+ *   for (;;)
+ *           evp_wait(g, EVP_FOREVER);
+ *
+ * Upcalls, and with them handlers, run inside evp_poll(), evp_wait(), a
+ * blocking hypercall, and when the guest library lets upcalls in again; never
+ * at any other moment.
+ *
+ * Common to all functions, unless said otherwise:
+ *
+ *   Returns  0 or -errno.
+ *   Context  one thread at a time for one struct evp_guest: it is a vCPU.
+ *            Several guests may live in several threads of one process.  Not
+ *            from signal handlers.  After fork() the child may only call
+ *            evp_abandon().
+ */
+#ifndef EVP_EVP_H
+#define EVP_EVP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <abi/xen.h>
+
+struct evg_guest;
+struct evp_guest;
+
+#define EVP_FOREVER	 INT64_C(-1)
+#define EVP_DOMAIN_ENV	 (-1) /* $EVTCHN_DOMAIN, else any free one */
+#define EVP_SPIN_DEFAULT INT64_C(-1)
+
+/*
+ * How to attach.  All zero but @domain = EVP_DOMAIN_ENV and @spin_ns =
+ * EVP_SPIN_DEFAULT is what a NULL pointer means.
+ *
+ * @socket   path of the broker's socket; NULL: $EVTCHN_SOCKET, else the
+ *           default (evp_default_socket())
+ * @domain   the domain id to be; EVP_DOMAIN_ENV: $EVTCHN_DOMAIN, else any
+ * @name     shown by `evtchn ls`; NULL: the program's name
+ * @spin_ns  how long evp_wait() looks for events before it sleeps, at most: it
+ *           looks less when that was in vain lately;
+ *           EVP_SPIN_DEFAULT: $EVTCHN_SPIN_US, else 50 us, or 0 when this
+ *           process may run on one CPU only
+ *
+ * When @socket is NULL and $EVTCHN_FD names an inherited session (`evtchn
+ * run`), it is used instead of a socket path, and @domain, unless it is
+ * EVP_DOMAIN_ENV, must be the session's.
+ */
+struct evp_options {
+	const char *socket;
+	int domain;
+	const char *name;
+	int64_t spin_ns;
+};
+
+/*
+ * evp_attach - become a domain.
+ *
+ * On success *@g is ready and its guest library initialised: no port open,
+ * every port masked, upcalls on.
+ *   -EINVAL        malformed option or environment variable
+ *   -ENOENT, -ECONNREFUSED   no broker there
+ *   -EACCES        the broker belongs to another user
+ *   -EBUSY         a process is attached to this domain already
+ *   -EPROTO        the other end is no evtchnd, or one of another version
+ *   -ENOSPC        the broker has no room for another domain
+ *   -ECONNRESET    the broker went away
+ *   -ENOMEM, -EMFILE, ...    this process has no room
+ * evp_error() then says what happened, and what to do, in one line.
+ */
+int evp_attach(struct evp_guest **g, const struct evp_options *o);
+
+/*
+ * evp_detach - leave.  All ports are closed, peers become unbound; the domain
+ * ends unless somebody else holds it.  NULL is fine.  Not from a handler.
+ */
+void evp_detach(struct evp_guest *g);
+
+/* In a child after fork(): drop what was inherited, without a word. */
+void evp_abandon(struct evp_guest *g);
+
+/* Why the last evp_*() call of this thread failed: one line, no newline. */
+const char *evp_error(void);
+
+/* The guest library's object, for evg_*() calls. */
+struct evg_guest *evp_evg(struct evp_guest *g);
+
+domid_t evp_domid(const struct evp_guest *g);
+
+/* The domain's shared memory; vcpu_info of vCPU 0 is inside. */
+struct shared_info *evp_shared_info(struct evp_guest *g);
+
+/*
+ * evp_poll - take the events that are there, run their handlers, do not wait.
+ *
+ * Returns how many ports became pending since the last evp_poll() or
+ * evp_wait(), at least 1 if an upcall was taken; 0: nothing happened.
+ * Bound: without a system call while nothing new was connected or closed and
+ *        at most EVP_SCAN_LANES domains are connected; one beyond that.
+ */
+int evp_poll(struct evp_guest *g);
+
+#define EVP_SCAN_LANES 32
+
+/*
+ * evp_wait - as evp_poll(), but wait until there is at least one event.
+ *
+ * @timeout_ns  relative; 0: as evp_poll(); EVP_FOREVER: no limit
+ * Returns as evp_poll(), so 0 means the timeout; or
+ *   -EINTR       a signal was caught
+ *   -ECONNRESET  the broker is gone, nothing is connected any more, and no
+ *                timeout was given: nothing can ever come
+ */
+int evp_wait(struct evp_guest *g, int64_t timeout_ns);
+
+/*
+ * For a program with a loop of its own around poll(2) or epoll(7):
+ *
+ *   evp_fd()   readable (POLLIN, never anything else) when evp_poll() has
+ *              something to do, provided that
+ *   evp_arm()  was called since the last evp_poll(): it tells the peers to
+ *              ring.  Returns true when there is something already: do not
+ *              sleep, poll again.
+ */
+int evp_fd(const struct evp_guest *g);
+bool evp_arm(struct evp_guest *g);
+
+/* False: evtchnd is gone.  Connected channels work on, nothing else does. */
+bool evp_broker_is_there(const struct evp_guest *g);
+
+/* What happened so far. */
+struct evp_stats {
+	uint64_t sent_lane;   /* sends that found the slot clear */
+	uint64_t sent_merged; /* sends that found it set: one event with it */
+	uint64_t sent_local;  /* IPI, loopback */
+	uint64_t sent_broker; /* sends through the broker */
+	uint64_t rings;	      /* bells rung */
+	uint64_t events;      /* bits collected from lanes */
+	uint64_t discarded;   /* of these, for a port closed meanwhile */
+	uint64_t upcalls;
+	uint64_t sleeps;
+	uint64_t hypercalls; /* messages to the broker */
+};
+
+void evp_get_stats(const struct evp_guest *g, struct evp_stats *s);
+
+/*
+ * The path of the broker's socket when none is given: $EVTCHN_SOCKET, else
+ * $XDG_RUNTIME_DIR/evtchnd.sock, else /tmp/evtchn-UID/evtchnd.sock.
+ *
+ * @create  make the directory /tmp/evtchn-UID (mode 0700) if need be
+ *   -ENAMETOOLONG  longer than a socket address can hold
+ *   -EPERM         the directory belongs to somebody else, is open to others,
+ *                  or is no directory
+ *   others         as mkdir(2)
+ */
+int evp_default_socket(char *path, size_t size, bool create);
+
+#endif /* EVP_EVP_H */

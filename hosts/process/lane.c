@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Both sides of a lane; lane.h has the picture.  A process and the broker use
+ * the same functions.
+ *
+ * Reading order: sending, collecting, sleeping, then making and mapping.
+ */
+#include "lane.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* --- the sender ------------------------------------------------------------ */
+
+/* True: nobody had set a selector bit, so nobody else will ring. */
+static inline bool raise_slot(struct evp_lane_page *p, uint32_t slot,
+			      enum evp_sent *sent)
+{
+	uint32_t word = slot / 64 % EVP_LANE_WORDS;
+	uint64_t bit = 1ull << slot % 64;
+
+	*sent = EVP_MERGED;
+	/* MO-LANE: the payload before the bit; pairs with take_word() */
+	if (evb_u64_or(&p->pending[word], bit) & bit)
+		return false;
+	*sent = EVP_SET;
+	/* MO-LANE: pending before selector; pairs with take_selector() */
+	return evb_u64_or(&p->selector, 1ull << word) == 0;
+}
+
+enum evp_sent evp_lane_send(struct evp_lane_page *p, int bell, uint32_t slot)
+{
+	enum evp_sent sent;
+
+	if (!raise_slot(p, slot, &sent))
+		return sent;
+	/* MO-ARM: the selector is set; pairs with evp_lane_arm() */
+	if (evb_u32_load(&p->armed) && evb_u32_xchg(&p->armed, 0)) {
+		evp_kick(bell);
+		sent = EVP_RANG;
+	}
+	return sent;
+}
+
+enum evp_sent evp_lane_set(struct evp_lane_page *p, uint32_t slot)
+{
+	enum evp_sent sent;
+
+	(void)raise_slot(p, slot, &sent);
+	return sent;
+}
+
+/* --- the receiver, awake --------------------------------------------------- */
+
+bool evp_lane_is_empty(const struct evp_lane_page *p)
+{
+	return !evb_u64_load(&p->selector);
+}
+
+uint64_t evp_lane_take_selector(struct evp_lane_page *p)
+{
+	/* Relaxed: a bit missed now is found at the next look, or by arming. */
+	if (!evb_u64_load_relaxed(&p->selector))
+		return 0;
+	/* MO-LANE: clear the selector, then read pending */
+	return evb_u64_xchg(&p->selector, 0);
+}
+
+uint64_t evp_lane_take_word(struct evp_lane_page *p, uint32_t word)
+{
+	/* MO-LANE: clear pending, then read the payload */
+	return evb_u64_xchg(&p->pending[word % EVP_LANE_WORDS], 0);
+}
+
+bool evp_lane_take_slot(struct evp_lane_page *p, uint32_t slot)
+{
+	uint64_t bit = 1ull << slot % 64;
+	evb_u64 *word = &p->pending[slot / 64 % EVP_LANE_WORDS];
+
+	/* MO-LANE: as take_word() */
+	return evb_u64_and(word, ~bit) & bit;
+}
+
+/* --- the receiver, going to sleep ------------------------------------------ */
+
+void evp_lane_arm(struct evp_lane_page *p)
+{
+	/* MO-ARM: armed is set, then the caller looks at the selector */
+	evb_u32_store(&p->armed, 1);
+	evb_fence();
+}
+
+void evp_lane_disarm(struct evp_lane_page *p)
+{
+	/* Relaxed: who still sees it armed rings once for nothing. */
+	evb_u32_store_relaxed(&p->armed, 0);
+}
+
+/* --- memory ---------------------------------------------------------------- */
+
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
+static int map(int memfd, struct evp_lane_page **p)
+{
+	void *m = mmap(NULL, EVP_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+		       memfd, 0);
+
+	if (m == MAP_FAILED)
+		return -errno;
+	*p = m;
+	return 0;
+}
+
+int evp_lane_create(int *memfd, struct evp_lane_page **p)
+{
+	int fd = memfd_create("evtchn-lane", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, EVP_PAGE_SIZE) || fcntl(fd, F_ADD_SEALS, SEALS))
+		rc = -errno;
+	else
+		rc = p ? map(fd, p) : 0;
+	if (rc)
+		(void)close(fd);
+	else
+		*memfd = fd;
+	return rc;
+}
+
+int evp_lane_map(int memfd, struct evp_lane_page **p)
+{
+	struct stat st;
+
+	if (fstat(memfd, &st) || st.st_size != EVP_PAGE_SIZE ||
+	    (fcntl(memfd, F_GET_SEALS) & SEALS) != SEALS)
+		return -EPROTO;
+	return map(memfd, p);
+}
+
+void evp_lane_unmap(struct evp_lane_page *p)
+{
+	if (p)
+		(void)munmap(p, EVP_PAGE_SIZE);
+}

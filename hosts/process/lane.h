@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A lane: how events go from one attachment to one other, or from the broker
+ * to one attachment, without anybody in between.
+ *
+ * It is one page of a sealed memfd that only these two map, the 2-level idea
+ * for a pair: pending bits, and a selector with one bit per word of them.
+ * Bits are indexed by slot.  The receiver alone knows which of its ports a
+ * slot stands for, so the worst a hostile sender can do is to raise events on
+ * channels it is connected to; and the worst a hostile receiver can do is to
+ * lose its own events, or to have itself rung for nothing.
+ *
+ * The ladder:  payload -> pending -> selector -> armed -> bell
+ *
+ * MO-LANE  sender: set the pending bit, then the selector bit.
+ *          receiver: take the selector, then the pending words.
+ * MO-ARM   sender: set the selector, then look at armed.
+ *          receiver: set armed, then look at the selector.  One of them sees
+ *          the other, so nobody falls asleep on an event.
+ *
+ * The fields of one lane with few channels share a cache line on purpose: one
+ * transfer carries the whole ladder from core to core.
+ */
+#ifndef EVP_LANE_H
+#define EVP_LANE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <base/atomic.h>
+
+#define EVP_LANE_SLOTS 4096
+#define EVP_LANE_WORDS (EVP_LANE_SLOTS / 64)
+#define EVP_PAGE_SIZE  4096
+
+/* Slot 0 of the broker's lane, whose slots are port numbers: read the news. */
+#define EVP_SLOT_NEWS 0
+
+struct evp_lane_page {
+	evb_u64 selector;
+	evb_u32 armed; /* the receiver sleeps or is about to */
+	uint32_t pad;
+	evb_u64 pending[EVP_LANE_WORDS];
+};
+
+_Static_assert(sizeof(struct evp_lane_page) <= EVP_PAGE_SIZE, "one page");
+
+enum evp_sent {
+	EVP_MERGED, /* was pending already */
+	EVP_SET,
+	EVP_RANG, /* and the receiver had to be woken */
+};
+
+/*
+ * evp_lane_send - raise an event in a lane.
+ *
+ * @bell  rung if the receiver sleeps (kick.c)
+ * @slot  below EVP_LANE_SLOTS
+ * Context: any thread that owns the sending side.
+ * Order:   the caller's earlier writes are visible to whoever takes the bit.
+ * Bound:   O(1): one atomic read-modify-write when the event merges with one
+ *          that waits, two when the receiver is awake, three and a system
+ *          call when it sleeps.
+ */
+enum evp_sent evp_lane_send(struct evp_lane_page *p, int bell, uint32_t slot);
+
+/* As above, but never rings. */
+enum evp_sent evp_lane_set(struct evp_lane_page *p, uint32_t slot);
+
+/* Which words have pending bits; they are the caller's now. */
+uint64_t evp_lane_take_selector(struct evp_lane_page *p);
+
+/* The pending bits of a word; they are the caller's now. */
+uint64_t evp_lane_take_word(struct evp_lane_page *p, uint32_t word);
+
+/* Take one slot's bit.  Returns whether it was set. */
+bool evp_lane_take_slot(struct evp_lane_page *p, uint32_t slot);
+
+bool evp_lane_is_empty(const struct evp_lane_page *p);
+
+/* Ask to be rung; look at evp_lane_is_empty() afterwards.  And the undoing. */
+void evp_lane_arm(struct evp_lane_page *p);
+void evp_lane_disarm(struct evp_lane_page *p);
+
+/*
+ * A new page: memfd, and its mapping.  Sealed: nobody can shrink it, which
+ * would kill the other side with SIGBUS.  0 or -errno.
+ */
+int evp_lane_create(int *memfd, struct evp_lane_page **p);
+
+/* Map a page that was received.  -EPROTO: it is not such a page. */
+int evp_lane_map(int memfd, struct evp_lane_page **p);
+
+/* NULL is fine. */
+void evp_lane_unmap(struct evp_lane_page *p);
+
+/* Ring the bell of a sleeping receiver (kick.c). */
+void evp_kick(int bell);
+
+#endif /* EVP_LANE_H */

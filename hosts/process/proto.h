@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What goes over the socket between a process and the broker (evtchnd).
+ *
+ * AF_UNIX, SOCK_SEQPACKET: one message is one packet.  Every message starts
+ * with struct evp_hdr and has one exact size (a hypercall and the listings: a
+ * size that follows from a count in them).  A message of another size, with
+ * another magic, with descriptors nobody asked for or at the wrong moment
+ * ends the connection.  Both ends are on one machine and of one build, so
+ * numbers are in host order; the version guards against mixed installations.
+ *
+ * A connection goes through these states:
+ *
+ *   NEW --HELLO--> QUERY --RESERVE--> SESSION   holds a domain, may ADOPT
+ *                        --ATTACH---> ATTACHED  is (part of) a domain
+ *
+ * A connection handed in with ADOPT starts in QUERY and may attach only to the
+ * domain of the session it came through.  DOMAINS and LIST are answered in
+ * QUERY and SESSION, HYPERCALL, ACK and CLEAN are taken in ATTACHED.
+ *
+ * Events do not come this way: see lane.h.  What comes is the news about which
+ * lane and slot a port uses.  It is in the order in which the broker did
+ * things, and everything that a hypercall caused precedes its RESULT, so a
+ * client's idea of its ports is always one the broker had, too.
+ *
+ * Life of a connection between two attachments, called a link:
+ *
+ *   broker              closer C            other end O
+ *   CONNECT      ----> to both; the binder's before its RESULT
+ *   C closes its port:
+ *   CLOSED       ---->  discards its in-slot from now on
+ *   DISCONNECT   ------------------------>  drains its in-slot, delivers what
+ *                                           was in it, stops sending
+ *                <------------------------  ACK
+ *   RETIRE       ---->  clears its in-slot
+ *                <----  CLEAN
+ *
+ * C's in-slot can be used again after CLEAN, O's after ACK: a bit set late can
+ * land on no other port.  A bit that arrives in a slot its receiver has not
+ * heard of belongs to a CONNECT under way, and is kept for it.
+ */
+#ifndef EVP_PROTO_H
+#define EVP_PROTO_H
+
+#include <stdint.h>
+
+#include <abi/xen.h>
+
+#define EVP_MAGIC    0x43564531u /* "1EVC" */
+#define EVP_VERSION  1
+#define EVP_MSG_MAX  4096 /* bytes; no message is larger */
+#define EVP_ARG_MAX  32	  /* bytes of a hypercall's structure */
+#define EVP_NAME_MAX 32	  /* with the NUL */
+#define EVP_TEXT_MAX 160  /* with the NUL */
+
+/* RESERVE, ATTACH: the lowest free id from 1 up; adopted: the session's. */
+#define EVP_DOMID_ANY DOMID_INVALID
+
+enum evp_type {
+	/* to the broker; the answer is in the comment */
+	EVP_HELLO = 1,	   /* WELCOME */
+	EVP_RESERVE = 2,   /* RESERVED */
+	EVP_ATTACH = 3,	   /* ATTACHED, with two descriptors */
+	EVP_ADOPT = 4,	   /* WELCOME, on the one descriptor sent along */
+	EVP_HYPERCALL = 5, /* RESULT */
+	EVP_DOMAINS = 6,   /* DOMAIN_PAGE */
+	EVP_LIST = 7,	   /* LIST_PAGE */
+	EVP_ACK = 8,	   /* no answer */
+	EVP_CLEAN = 9,	   /* no answer */
+	/* answers; seq is that of the question */
+	EVP_WELCOME = 32,
+	EVP_REFUSED = 33, /* to any question but HYPERCALL */
+	EVP_RESERVED = 34,
+	EVP_ATTACHED = 35,
+	EVP_RESULT = 36,
+	EVP_DOMAIN_PAGE = 37,
+	EVP_LIST_PAGE = 38,
+	/* news; seq is 0 */
+	EVP_LANE = 64, /* with three descriptors */
+	EVP_CONNECT = 65,
+	EVP_LOCAL = 66,
+	EVP_DISCONNECT = 67,
+	EVP_CLOSED = 68,
+	EVP_RETIRE = 69,
+	EVP_LANE_GONE = 70,
+};
+
+struct evp_hdr {
+	uint32_t magic;
+	uint16_t version;
+	uint16_t type; /* enum evp_type */
+	uint32_t len;  /* of the whole message */
+	uint32_t seq;
+};
+
+/* --- questions ------------------------------------------------------------- */
+
+struct evp_hello {
+	struct evp_hdr hdr;
+};
+
+/* Hold a domain that no process is attached to yet. */
+struct evp_reserve {
+	struct evp_hdr hdr;
+	uint16_t domid; /* or EVP_DOMID_ANY */
+	uint16_t pad;
+	char name[EVP_NAME_MAX]; /* NUL-terminated, printable */
+};
+
+/* Become a domain, with private shared memory and one vCPU. */
+struct evp_attach_req {
+	struct evp_hdr hdr;
+	uint16_t domid; /* or EVP_DOMID_ANY */
+	uint16_t pad;
+	uint32_t nr_vcpus; /* 1 */
+	char name[EVP_NAME_MAX];
+};
+
+/* Serve the connection whose other end comes along as a descriptor. */
+struct evp_adopt {
+	struct evp_hdr hdr;
+};
+
+struct evp_hypercall {
+	struct evp_hdr hdr;
+	uint32_t nr; /* __HYPERVISOR_event_channel_op or its _compat form */
+	uint32_t cmd;
+	uint32_t vcpu;
+	uint32_t arg_len;	  /* 0 .. EVP_ARG_MAX */
+	uint8_t arg[EVP_ARG_MAX]; /* arg_len bytes of it are sent */
+};
+
+/* The domains, or the open ports, from the given ones on. */
+struct evp_domains {
+	struct evp_hdr hdr;
+	uint32_t domid;
+};
+
+struct evp_list {
+	struct evp_hdr hdr;
+	uint32_t domid;
+	uint32_t port;
+};
+
+/* ACK: answers DISCONNECT.  CLEAN: answers RETIRE. */
+struct evp_link_msg {
+	struct evp_hdr hdr;
+	uint64_t link;
+};
+
+/* --- answers --------------------------------------------------------------- */
+
+struct evp_welcome {
+	struct evp_hdr hdr;
+	uint32_t pid; /* the broker's */
+	uint32_t pad;
+};
+
+struct evp_refused {
+	struct evp_hdr hdr;
+	int32_t rc; /* -errno */
+	char text[EVP_TEXT_MAX];
+};
+
+struct evp_reserved {
+	struct evp_hdr hdr;
+	uint32_t domid;
+	uint32_t pad;
+};
+
+/* Descriptors: an epoll instance to sleep on, the page of the broker's lane. */
+struct evp_attached {
+	struct evp_hdr hdr;
+	uint32_t domid;
+	uint32_t pad;
+	uint64_t lane; /* from the broker to here; its slots are port numbers */
+};
+
+struct evp_result {
+	struct evp_hdr hdr;
+	int32_t rc; /* as the hypercall returned it, -XEN_E... */
+	uint32_t arg_len;
+	uint8_t arg[EVP_ARG_MAX];
+};
+
+struct evp_domain_entry {
+	uint16_t domid;
+	uint8_t privileged;
+	uint8_t nr_attached;
+	uint32_t pid; /* of the attached process, or of the session */
+	uint32_t nr_ports;
+	char name[EVP_NAME_MAX];
+};
+
+#define EVP_DOMAINS_PER_PAGE 64
+
+/* @count of the entries are sent. */
+struct evp_domain_page {
+	struct evp_hdr hdr;
+	uint32_t next; /* to go on with, or UINT32_MAX */
+	uint32_t count;
+	struct evp_domain_entry entry[EVP_DOMAINS_PER_PAGE];
+};
+
+/* As struct evtchn_status, plus what it belongs to. */
+struct evp_port_entry {
+	uint16_t domid;
+	uint16_t peer_domid; /* unbound: who may bind; interdomain: the peer */
+	uint32_t port;
+	uint32_t status; /* EVTCHNSTAT_*, never closed */
+	uint32_t vcpu;
+	uint32_t peer;	/* interdomain: port; virq, pirq: its number */
+	uint8_t linked; /* sends bypass the broker */
+	uint8_t pad[3];
+};
+
+#define EVP_PORTS_PER_PAGE 128
+
+struct evp_list_page {
+	struct evp_hdr hdr;
+	uint32_t next_domid; /* to go on with, or UINT32_MAX */
+	uint32_t next_port;
+	uint32_t count;
+	uint32_t pad;
+	struct evp_port_entry entry[EVP_PORTS_PER_PAGE];
+};
+
+/* --- news ------------------------------------------------------------------ */
+
+/*
+ * A pair of lanes to another attachment.  Descriptors: the page of @in, the
+ * page of @out, the bell of @out.  The bell of @in rings the epoll instance
+ * with @in as its data.
+ */
+struct evp_lane_msg {
+	struct evp_hdr hdr;
+	uint64_t in;
+	uint64_t out;
+	uint32_t peer_domid;
+	uint32_t pad;
+};
+
+struct evp_connect {
+	struct evp_hdr hdr;
+	uint64_t link;
+	uint64_t lane_in;
+	uint64_t lane_out;
+	uint32_t slot_in;
+	uint32_t slot_out;
+	uint32_t port;
+	uint32_t pad;
+};
+
+/* Events sent on @port arrive at @peer, in the same attachment. */
+struct evp_local {
+	struct evp_hdr hdr;
+	uint32_t port;
+	uint32_t peer;
+};
+
+/* DISCONNECT: @port's peer is gone.  @link 0: it was local, no ACK. */
+struct evp_port_msg {
+	struct evp_hdr hdr;
+	uint64_t link;
+	uint32_t port;
+	uint32_t pad;
+};
+
+/* Nobody sends in this slot any more: clear it and say CLEAN. */
+struct evp_retire {
+	struct evp_hdr hdr;
+	uint64_t link;
+	uint64_t lane_in;
+	uint32_t slot_in;
+	uint32_t pad;
+};
+
+/* LANE_GONE: the other end of the pair died. */
+struct evp_lane_gone {
+	struct evp_hdr hdr;
+	uint64_t in;
+};
+
+_Static_assert(sizeof(struct evp_domain_page) <= EVP_MSG_MAX, "fits");
+_Static_assert(sizeof(struct evp_list_page) <= EVP_MSG_MAX, "fits");
+
+#endif /* EVP_PROTO_H */

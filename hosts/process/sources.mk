@@ -1,0 +1,33 @@
+# The process host: the broker, and the library a program becomes a domain
+# with.  EVP_CONTROL_SRCS alone is enough to talk to the broker.
+EVP_CONTROL_SRCS := \
+	hosts/process/control.c \
+	hosts/process/paths.c
+
+EVP_SRCS := $(EVP_CONTROL_SRCS) \
+	hosts/process/attach.c \
+	hosts/process/guest_trap.c \
+	hosts/process/kick.c \
+	hosts/process/lane.c \
+	hosts/process/news.c \
+	hosts/process/sched.c \
+	hosts/process/wait.c
+
+EVTCHND_SRCS := \
+	hosts/process/broker/conn.c \
+	hosts/process/broker/deliver_lane.c \
+	hosts/process/broker/domain.c \
+	hosts/process/broker/evc_host.c \
+	hosts/process/broker/evtchnd.c \
+	hosts/process/broker/hypercall.c \
+	hosts/process/broker/lanes.c \
+	hosts/process/broker/link.c \
+	hosts/process/broker/listen.c \
+	hosts/process/broker/listing.c \
+	hosts/process/broker/log.c \
+	hosts/process/broker/loop.c \
+	hosts/process/broker/requests.c \
+	hosts/process/kick.c \
+	hosts/process/lane.c \
+	hosts/process/paths.c \
+	hosts/process/control.c

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The receiving side: from bits in lanes to pending ports, upcalls, and sleep.
+ *
+ * Lanes are hot or cold.  A hot one is not armed: its senders make no system
+ * call, and we look at its selector each time.  A cold one is armed: its first
+ * sender rings, which makes it hot again.  While awake, hot lanes stay hot.
+ * To sleep, arm them all, look once more (MO-ARM), and wait on the epoll
+ * instance the bells ring.  Between the two lies a bounded moment of looking
+ * again and again, because an event that comes soon is then taken without a
+ * system call on either side.
+ *
+ * Reading order: posting, collecting, upcalls, sleeping.
+ */
+#include <errno.h>
+#include <linux/time_types.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <base/bits.h>
+
+#include "guest.h"
+
+#define NR_EVENTS      16
+#define SPINS_PER_LOOK 16   /* turns between two looks at the clock */
+#define SHORTEST_SPIN  1000 /* ns; less is not worth the looks at the clock */
+#define PROBE	       16
+#define MAX_UPCALLS    16 /* in a row, at one safe point */
+
+/* --- posting ---------------------------------------------------------------- */
+
+static evb_u8 *upcall_flag(const struct evp_guest *g)
+{
+	return (evb_u8 *)g->info;
+}
+
+static evb_u8 *upcall_mask(const struct evp_guest *g)
+{
+	return (evb_u8 *)g->info + 1;
+}
+
+void evp_post(struct evp_guest *g, evtchn_port_t port)
+{
+	unsigned int todo = evc_2l_post(&g->words, g->info, port);
+
+	/* MO-UPCALL: selector is set; pairs with upcall.c evg_upcall_take() */
+	if (todo & EVC_RAISE)
+		(void)evb_u8_xchg(upcall_flag(g), 1);
+	if (todo & EVC_NEW)
+		g->posted++;
+}
+
+/* --- the set of lanes ------------------------------------------------------- */
+
+static void swap(struct evp_guest *g, uint32_t i, uint32_t j)
+{
+	struct evp_lane *l = g->lane[i];
+
+	g->lane[i] = g->lane[j];
+	g->lane[j] = l;
+	g->lane[i]->index = i;
+	g->lane[j]->index = j;
+}
+
+static void make_hot(struct evp_guest *g, struct evp_lane *l)
+{
+	if (l->index < g->nr_hot)
+		return;
+	evp_lane_disarm(l->in);
+	swap(g, l->index, g->nr_hot++);
+}
+
+int evp_lane_add(struct evp_guest *g, struct evp_lane *l)
+{
+	size_t n = g->nr_lanes + 1;
+	struct evp_lane **lane = realloc(g->lane, n * sizeof(*lane));
+
+	if (!lane)
+		return -ENOMEM;
+	g->lane = lane;
+	l->index = g->nr_lanes++;
+	lane[l->index] = l;
+	make_hot(g, l);
+	return 0;
+}
+
+void evp_lane_remove(struct evp_guest *g, struct evp_lane *l)
+{
+	if (l->index < g->nr_hot)
+		swap(g, l->index, --g->nr_hot);
+	swap(g, l->index, --g->nr_lanes);
+}
+
+void evp_lane_free(struct evp_lane *l)
+{
+	evp_lane_unmap(l->in);
+	evp_lane_unmap(l->out);
+	if (l->bell >= 0)
+		(void)close(l->bell);
+	free(l);
+}
+
+struct evp_lane *evp_lane_find(struct evp_guest *g, uint64_t in_id)
+{
+	uint32_t i;
+
+	for (i = 0; i < g->nr_lanes; i++) {
+		if (g->lane[i]->in_id == in_id)
+			return g->lane[i];
+	}
+	return NULL;
+}
+
+/* --- collecting ------------------------------------------------------------- */
+
+/* A bit in the broker's lane. */
+static void take_port(struct evp_guest *g, uint32_t slot)
+{
+	if (slot == EVP_SLOT_NEWS)
+		g->news = true;
+	else
+		evp_post(g, slot);
+}
+
+static void take_bit(struct evp_guest *g, struct evp_lane *l, uint32_t slot)
+{
+	uint16_t port = l->slot_port[slot];
+
+	g->stats.events++;
+	if (!l->out)
+		take_port(g, slot);
+	else if (port == EVP_SLOT_DEAD)
+		g->stats.discarded++;
+	else if (port != EVP_SLOT_UNKNOWN)
+		evp_post(g, port);
+	else /* its CONNECT is on the way: news.c takes it from there */
+		l->early[slot / 64] |= 1ull << slot % 64;
+}
+
+static void take_word(struct evp_guest *g, struct evp_lane *l, uint32_t word)
+{
+	uint64_t bits = evp_lane_take_word(l->in, word);
+
+	for (; bits; bits = evb_without_lowest_bit(bits))
+		take_bit(g, l, word * 64 + evb_lowest_bit(bits));
+}
+
+static void take_lane(struct evp_guest *g, struct evp_lane *l)
+{
+	uint64_t words = evp_lane_take_selector(l->in);
+
+	for (; words; words = evb_without_lowest_bit(words))
+		take_word(g, l, evb_lowest_bit(words));
+}
+
+void evp_lane_drain(struct evp_guest *g, struct evp_lane *l)
+{
+	uint32_t word;
+
+	for (word = 0; word < EVP_LANE_WORDS; word++)
+		take_word(g, l, word);
+}
+
+static void on_ring(struct evp_guest *g, uint64_t lane)
+{
+	struct evp_lane *l = lane ? evp_lane_find(g, lane) : NULL;
+
+	if (l)
+		make_hot(g, l);
+	else
+		g->news = true; /* the socket, or a lane it will tell of */
+}
+
+/* Who rang?  Waits until @ts, relative; NULL: for ever. */
+static int take_rings(struct evp_guest *g, const struct __kernel_timespec *ts)
+{
+	struct epoll_event ev[NR_EVENTS];
+	int i, n;
+
+	n = (int)syscall(SYS_epoll_pwait2, g->epoll, ev, NR_EVENTS, ts, NULL,
+			 0);
+	if (n < 0 && errno == ENOSYS) { /* Linux before 5.11: milliseconds */
+		int ms = ts ? (int)(ts->tv_sec * 1000 +
+				    (ts->tv_nsec + 999999) / 1000000)
+			    : -1;
+
+		n = epoll_wait(g->epoll, ev, NR_EVENTS, ms);
+	}
+	for (i = 0; i < n; i++)
+		on_ring(g, ev[i].data.u64);
+	return n < 0 ? -errno : n;
+}
+
+/* Cold lanes: few are looked at, of many the bells tell. */
+static uint32_t nr_scanned(const struct evp_guest *g)
+{
+	uint32_t few = g->nr_lanes < EVP_SCAN_LANES ? g->nr_lanes
+						    : EVP_SCAN_LANES;
+
+	return g->nr_hot > few ? g->nr_hot : few;
+}
+
+static void find_warm(struct evp_guest *g)
+{
+	static const struct __kernel_timespec now;
+	uint32_t i;
+
+	if (g->armed || g->nr_lanes > EVP_SCAN_LANES) {
+		g->armed = false;
+		(void)take_rings(g, &now);
+	}
+	for (i = g->nr_hot; i < nr_scanned(g); i++) {
+		if (!evp_lane_is_empty(g->lane[i]->in))
+			make_hot(g, g->lane[i]);
+	}
+}
+
+static void take_hot(struct evp_guest *g)
+{
+	uint32_t i;
+
+	for (i = 0; i < g->nr_hot; i++)
+		take_lane(g, g->lane[i]);
+}
+
+void evp_collect_broker(struct evp_guest *g)
+{
+	take_lane(g, g->broker);
+}
+
+void evp_collect(struct evp_guest *g)
+{
+	if (g->nr_hot < g->nr_lanes)
+		find_warm(g);
+	take_hot(g);
+	if (!g->news)
+		return;
+	evp_read_news(g);
+	take_hot(g);
+}
+
+/* --- upcalls ---------------------------------------------------------------- */
+
+bool evp_is_deliverable(const struct evp_guest *g)
+{
+	return g->callback && evb_u8_load_relaxed(upcall_flag(g)) &&
+	       !evb_u8_load_relaxed(upcall_mask(g));
+}
+
+void evp_take_upcalls(struct evp_guest *g)
+{
+	int i;
+
+	/* What a handler keeps sending to itself waits for the next time. */
+	for (i = 0; i < MAX_UPCALLS && evp_is_deliverable(g); i++) {
+		evb_u8_store_relaxed(upcall_mask(g), 1);
+		g->stats.upcalls++;
+		evp_set_current(g);
+		g->callback();
+		evb_u8_store_relaxed(upcall_mask(g), 0);
+	}
+}
+
+unsigned long evg_plat_upcalls_save(struct evg_guest *evg)
+{
+	struct evp_guest *g = evg->host;
+	unsigned long saved = evb_u8_load_relaxed(upcall_mask(g));
+
+	/* Relaxed: the flag is set and the mask read by this thread only. */
+	evb_u8_store_relaxed(upcall_mask(g), 1);
+	return saved;
+}
+
+void evg_plat_upcalls_restore(struct evg_guest *evg, unsigned long saved)
+{
+	struct evp_guest *g = evg->host;
+
+	evb_u8_store_relaxed(upcall_mask(g), (uint8_t)saved);
+	if (evp_is_deliverable(g))
+		evp_take_upcalls(g);
+}
+
+/* --- sleeping --------------------------------------------------------------- */
+
+int64_t evp_now(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+/* Arm all lanes.  True: there is something in one of them already. */
+static bool arm_all(struct evp_guest *g)
+{
+	uint32_t i, nr_hot = g->nr_hot;
+
+	for (i = 0; i < nr_hot; i++)
+		evp_lane_arm(g->lane[i]->in);
+	g->nr_hot = 0;
+	/* MO-ARM: armed is set, then the selector is read. */
+	for (i = 0; i < nr_hot; i++) {
+		if (!evp_lane_is_empty(g->lane[i]->in))
+			make_hot(g, g->lane[i]);
+	}
+	return g->nr_hot != 0;
+}
+
+/* Look again and again, for a bounded moment.  True: something is there. */
+static bool spin(struct evp_guest *g, int64_t until)
+{
+	uint32_t i, turn;
+
+	do {
+		for (turn = 0; turn < SPINS_PER_LOOK; turn++) {
+			for (i = 0; i < nr_scanned(g); i++) {
+				if (!evp_lane_is_empty(g->lane[i]->in))
+					return true;
+			}
+			evg_plat_relax();
+		}
+	} while (evp_now() < until);
+	return false;
+}
+
+static int sleep_until(struct evp_guest *g, int64_t deadline)
+{
+	struct __kernel_timespec ts;
+	int64_t left;
+
+	g->stats.sleeps++;
+	if (deadline == EVP_NO_DEADLINE)
+		return take_rings(g, NULL);
+	left = deadline - evp_now();
+	if (left < 0)
+		left = 0;
+	ts.tv_sec = left / 1000000000;
+	ts.tv_nsec = left % 1000000000;
+	return take_rings(g, &ts);
+}
+
+/* Is there still anybody who could send? */
+static bool is_alone(const struct evp_guest *g)
+{
+	return g->control < 0 && g->nr_lanes <= 1;
+}
+
+/*
+ * Looking is worth while if events come soon, and harmful if the sender needs
+ * this very CPU.  So a look in vain halves the next one, down to none; a
+ * successful one restores it, and every PROBEth is a full one, to find out.
+ */
+static int64_t spin_time(struct evp_guest *g)
+{
+	return ++g->nr_waits % PROBE ? g->spin_now : g->spin_ns;
+}
+
+static bool look(struct evp_guest *g, int64_t now, int64_t deadline)
+{
+	int64_t ns = spin_time(g);
+	bool found;
+
+	if (ns < SHORTEST_SPIN)
+		return false;
+	found = spin(g, deadline - now > ns ? now + ns : deadline);
+	g->spin_now = found ? g->spin_ns : ns / 2;
+	return found;
+}
+
+/* One turn of waiting. */
+static int doze(struct evp_guest *g, int64_t now, int64_t deadline)
+{
+	int rc = 0;
+
+	if (!look(g, now, deadline) && !arm_all(g))
+		rc = sleep_until(g, deadline);
+	if (rc >= 0)
+		evp_collect(g);
+	return rc;
+}
+
+int evp_wait_until(struct evp_guest *g, uint32_t seen, int64_t deadline)
+{
+	int64_t now;
+	int rc;
+
+	evp_collect(g);
+	while (g->posted == seen) {
+		now = evp_now();
+		if (now >= deadline)
+			return 0;
+		if (is_alone(g) && deadline == EVP_NO_DEADLINE)
+			return evp_fail(-ECONNRESET, "the broker is gone and "
+						     "nothing is connected");
+		rc = doze(g, now, deadline);
+		if (rc < 0)
+			return rc;
+	}
+	return 1;
+}
+
+/* --- the public face -------------------------------------------------------- */
+
+/* At a safe point.  Returns what evp_poll() and evp_wait() return. */
+static int report(struct evp_guest *g)
+{
+	uint32_t n = g->posted - g->reported;
+
+	g->reported = g->posted;
+	if (!n)
+		n = evp_is_deliverable(g);
+	evp_take_upcalls(g);
+	return n > INT32_MAX ? INT32_MAX : (int)n;
+}
+
+int evp_poll(struct evp_guest *g)
+{
+	evp_collect(g);
+	return report(g);
+}
+
+static int64_t deadline_of(int64_t timeout_ns)
+{
+	int64_t now = evp_now();
+
+	if (timeout_ns < 0 || timeout_ns > EVP_NO_DEADLINE - now)
+		return EVP_NO_DEADLINE;
+	return now + timeout_ns;
+}
+
+int evp_wait(struct evp_guest *g, int64_t timeout_ns)
+{
+	int rc;
+
+	/* Unmasking may have made something deliverable since. */
+	if (timeout_ns == 0 || evp_is_deliverable(g))
+		return evp_poll(g);
+	rc = evp_wait_until(g, g->reported, deadline_of(timeout_ns));
+	return rc < 0 ? rc : report(g);
+}
+
+bool evp_arm(struct evp_guest *g)
+{
+	if (g->news || g->posted != g->reported || evp_is_deliverable(g) ||
+	    arm_all(g))
+		return true;
+	g->armed = true;
+	return false;
+}
+
+int evp_fd(const struct evp_guest *g)
+{
+	return g->epoll;
+}

@@ -1,0 +1,148 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The broker's command line: what is refused and how it is said; taking over a
+# dead broker's socket; leaving when idle.
+# Usage: evtchnd.sh BUILD.  Prints TAP.
+set -u
+build=${1:-build}
+evtchnd=$build/san/bin/evtchnd
+dir=$(mktemp -d) || exit 1
+n=0
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$dir"' EXIT
+unset EVTCHN_SOCKET XDG_RUNTIME_DIR
+
+verdict() { # STATUS TEXT
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $n - $2"
+	else
+		echo "not ok $n - $2"
+		sed 's/^/# /' "$dir/err"
+	fi
+}
+
+# refused TEXT PATTERN ARGS...: exit status 2, one line on stderr, with PATTERN.
+refused() {
+	local text=$1 pattern=$2 rc
+	shift 2
+	timeout 10 "$evtchnd" "$@" 2>"$dir/err" >"$dir/out"
+	rc=$?
+	[ $rc = 2 ] && [ "$(wc -l <"$dir/err")" = 1 ] &&
+		[ ! -s "$dir/out" ] && grep -q "$pattern" "$dir/err"
+	verdict $? "$text"
+}
+
+# start ARGS...: in the background; returns when it listens.
+start() {
+	mkfifo "$dir/ready"
+	"$evtchnd" --ready-fd 3 "$@" 3>"$dir/ready" 2>"$dir/err" &
+	pid=$!
+	head -c1 "$dir/ready" >/dev/null
+	rm "$dir/ready"
+}
+
+refused unknown_option_named "unknown option --frob" --frob
+refused missing_value_named "no value for --socket" --socket
+refused extra_argument_named "unexpected argument x" x
+refused ready_fd_not_open_named "not 77" --ready-fd 77
+refused path_too_long_says_how_long "200 bytes long, at most 107" \
+	--socket "$(printf '/%0199d' 0)"
+echo hello >"$dir/file"
+refused path_no_socket_named "$dir/file exists and is no socket" \
+	--socket "$dir/file"
+grep -q hello "$dir/file"
+verdict $? path_no_socket_left_as_it_was
+refused directory_missing_named "cannot create $dir/no/sock.pid" \
+	--socket "$dir/no/sock"
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	mkdir -m 755 "$dir/ro"
+	chmod 755 "$dir"
+	cp "$evtchnd" "$dir/evtchnd" && chmod 755 "$dir/evtchnd"
+	ASAN_OPTIONS=detect_leaks=0 setpriv --reuid=65534 --clear-groups \
+		"$dir/evtchnd" --socket "$dir/ro/sock" 2>"$dir/err"
+	[ $? = 2 ] && grep -q "Permission denied: make the directory" "$dir/err"
+	verdict $? directory_not_writable_named
+else
+	n=$((n + 1))
+	echo "ok $n - directory_not_writable_named # SKIP needs root"
+fi
+
+"$evtchnd" --help >"$dir/out" 2>"$dir/err" && grep -q "^Examples:" "$dir/out"
+verdict $? help_has_examples
+"$evtchnd" --version >"$dir/out" 2>"$dir/err" && grep -q "^evtchnd [0-9]" "$dir/out"
+verdict $? version_printed
+
+start --socket "$dir/sock"
+refused live_broker_found_by_pid "a broker (pid $pid) serves $dir/sock" \
+	--socket "$dir/sock"
+kill -9 $pid
+wait $pid 2>/dev/null
+[ -S "$dir/sock" ]
+verdict $? killed_broker_leaves_its_socket
+start --socket "$dir/sock"
+kill -0 $pid 2>"$dir/err"
+verdict $? stale_socket_taken_over
+kill $pid
+wait $pid
+rc=$?
+[ $rc = 0 ] && [ ! -e "$dir/sock" ] && [ ! -e "$dir/sock.pid" ]
+verdict $? terminated_broker_cleans_up
+
+# Somebody else's socket is not taken away.
+if command -v python3 >/dev/null; then
+	mkfifo "$dir/bound"
+	python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.bind(sys.argv[1]); s.listen(5)
+open(sys.argv[2], "w").write("x")
+s.accept()[0].recv(1); s.accept()' "$dir/foreign" "$dir/bound" &
+	other=$!
+	cat "$dir/bound" >/dev/null
+	refused foreign_listener_left_alone "somebody else listens on" \
+		--socket "$dir/foreign"
+	kill $other
+	rm -f "$dir/foreign.pid"
+else
+	n=$((n + 1))
+	echo "ok $n - foreign_listener_left_alone # SKIP needs python3"
+fi
+
+# --exit-idle: the program below attaches and leaves, the broker with it.
+start --socket "$dir/sock" --exit-idle
+EVTCHN_SOCKET=$dir/sock "$build/test/process/test_events" busy >"$dir/out"
+timeout 20 tail --pid=$pid -f /dev/null
+verdict $? exit_idle_leaves_after_the_last_connection
+[ ! -e "$dir/sock" ]
+verdict $? exit_idle_removes_the_socket
+
+# While somebody holds PATH.lock it stays: he is about to connect.
+start --socket "$dir/sock" --exit-idle
+exec 9>"$dir/sock.lock"
+flock 9
+EVTCHN_SOCKET=$dir/sock "$build/test/process/test_events" busy >"$dir/out" 9>&-
+EVTCHN_SOCKET=$dir/sock "$build/test/process/test_events" busy >"$dir/out" 9>&-
+rc=$?
+[ $rc = 0 ] && kill -0 $pid
+verdict $? exit_idle_waits_for_who_holds_the_lock
+exec 9>&-
+EVTCHN_SOCKET=$dir/sock "$build/test/process/test_events" busy >"$dir/out"
+timeout 20 tail --pid=$pid -f /dev/null
+verdict $? exit_idle_leaves_when_the_lock_is_free
+
+# In the background: returns when it listens.
+"$evtchnd" --socket "$dir/sock" 2>"$dir/err"
+rc=$?
+pid=$(cat "$dir/sock.pid")
+EVTCHN_SOCKET=$dir/sock "$build/test/process/test_events" busy >"$dir/out" &&
+	[ $rc = 0 ] && kill "$pid"
+verdict $? background_usable_when_the_command_returns
+
+# The default directory.
+mkdir -m 700 "$dir/run"
+XDG_RUNTIME_DIR=$dir/run start
+[ -S "$dir/run/evtchnd.sock" ]
+verdict $? default_path_in_runtime_directory
+kill $pid
+
+echo "1..$n"

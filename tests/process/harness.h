@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the process tests share: a broker of their own, children that play
+ * domains, and checks that work in a child.
+ *
+ * No test sleeps.  Parent and children agree by pipes (say, hear); what the
+ * broker does by itself is waited for by asking it until it is so, and an
+ * alarm ends a test that waits for ever.
+ */
+#ifndef TESTS_PROCESS_HARNESS_H
+#define TESTS_PROCESS_HARNESS_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <evg/evg.h>
+#include <evp/evp.h>
+
+#include "hosts/process/control.h"
+
+#define TIME_LIMIT 120 /* seconds for one test, sanitizers included */
+
+/* In a child cmocka cannot report: say it and end. */
+#define CHECK(what)                                                       \
+	do {                                                              \
+		if (!(what)) {                                            \
+			fprintf(stderr, "# %s:%d: pid %d: %s (%s)\n",     \
+				__FILE__, __LINE__, (int)getpid(), #what, \
+				evp_error());                             \
+			_exit(99);                                        \
+		}                                                         \
+	} while (0)
+
+/* --- the broker -------------------------------------------------------------- */
+
+struct broker {
+	char dir[64];
+	char path[96];
+	pid_t pid;
+};
+
+static char evtchnd_path[4096];
+static struct broker broker;
+
+static inline void find_evtchnd(const char *argv0)
+{
+	const char *slash = strrchr(argv0, '/');
+	const char *env = getenv("EVTCHND");
+	int n = slash ? (int)(slash - argv0) : 1;
+
+	if (env)
+		(void)snprintf(evtchnd_path, sizeof(evtchnd_path), "%s", env);
+	else
+		(void)snprintf(evtchnd_path, sizeof(evtchnd_path),
+			       "%.*s/../../san/bin/evtchnd", n,
+			       slash ? argv0 : ".");
+}
+
+/* Returns when the broker accepts connections. */
+static inline void start_broker(struct broker *b)
+{
+	char byte, fd[16];
+	int ready[2];
+
+	if (pipe2(ready, O_CLOEXEC))
+		abort();
+	(void)snprintf(fd, sizeof(fd), "%d", ready[1]);
+	b->pid = fork();
+	if (b->pid == 0) {
+		(void)fcntl(ready[1], F_SETFD, 0);
+		(void)alarm(0);
+		execl(evtchnd_path, "evtchnd", "--socket", b->path,
+		      "--ready-fd", fd, (char *)NULL);
+		fprintf(stderr, "# cannot run %s\n", evtchnd_path);
+		_exit(127);
+	}
+	(void)close(ready[1]);
+	if (read(ready[0], &byte, 1) != 1)
+		fprintf(stderr, "# the broker did not start\n");
+	(void)close(ready[0]);
+}
+
+static inline int set_up(void **state)
+{
+	(void)state;
+	(void)snprintf(broker.dir, sizeof(broker.dir), "/tmp/evp-test-XXXXXX");
+	if (!mkdtemp(broker.dir))
+		return -1;
+	(void)snprintf(broker.path, sizeof(broker.path), "%s/sock", broker.dir);
+	(void)unsetenv("EVTCHN_FD");
+	(void)unsetenv("EVTCHN_DOMAIN");
+	(void)setenv("EVTCHN_SOCKET", broker.path, 1);
+	(void)alarm(TIME_LIMIT);
+	start_broker(&broker);
+	return 0;
+}
+
+/* A broker that did not survive, or leaked, fails the test. */
+static inline int tear_down(void **state)
+{
+	char name[128];
+	int status = 0;
+
+	(void)state;
+	(void)alarm(0);
+	if (broker.pid > 0) {
+		(void)kill(broker.pid, SIGTERM);
+		(void)waitpid(broker.pid, &status, 0);
+	}
+	(void)snprintf(name, sizeof(name), "rm -rf %s", broker.dir);
+	(void)!system(name);
+	if (status)
+		fprintf(stderr, "# the broker ended with status %x\n",
+			(unsigned int)status);
+	return status ? -1 : 0;
+}
+
+static inline void kill_broker(void)
+{
+	(void)kill(broker.pid, SIGKILL);
+	(void)waitpid(broker.pid, NULL, 0);
+	broker.pid = 0;
+}
+
+/* --- children ----------------------------------------------------------------- */
+
+/* Two pipes: what the parent hears, what the child hears. */
+struct child {
+	pid_t pid;
+	int to, from;
+};
+
+static inline void say(int fd, uint64_t what)
+{
+	CHECK(write(fd, &what, sizeof(what)) == sizeof(what));
+}
+
+static inline uint64_t hear(int fd)
+{
+	uint64_t what;
+
+	CHECK(read(fd, &what, sizeof(what)) == sizeof(what));
+	return what;
+}
+
+typedef void (*child_fn)(int from, int to, void *arg);
+
+static inline struct child start_child(child_fn fn, void *arg)
+{
+	struct child c;
+	int down[2], up[2];
+
+	if (pipe2(down, O_CLOEXEC) || pipe2(up, O_CLOEXEC))
+		abort();
+	c.pid = fork();
+	if (c.pid == 0) {
+		(void)close(down[1]);
+		(void)close(up[0]);
+		(void)alarm(TIME_LIMIT);
+		fn(down[0], up[1], arg);
+		_exit(0);
+	}
+	(void)close(down[0]);
+	(void)close(up[1]);
+	c.to = down[1];
+	c.from = up[0];
+	return c;
+}
+
+/* The child's exit status, or 128 + the signal. */
+static inline int end_child(struct child *c)
+{
+	int status;
+
+	(void)close(c->to);
+	(void)close(c->from);
+	if (waitpid(c->pid, &status, 0) != c->pid)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* --- domains ------------------------------------------------------------------ */
+
+static inline struct evp_guest *attach_spin(int domain, int64_t spin_ns)
+{
+	struct evp_options o = {.domain = domain, .spin_ns = spin_ns};
+	struct evp_guest *g = NULL;
+
+	CHECK(evp_attach(&g, &o) == 0);
+	return g;
+}
+
+static inline struct evp_guest *attach(int domain)
+{
+	return attach_spin(domain, EVP_SPIN_DEFAULT);
+}
+
+/* A handler that counts. */
+static inline void count_event(struct evg_vcpu *v, evtchn_port_t port,
+			       void *ctx)
+{
+	(void)v;
+	(void)port;
+	++*(uint64_t *)ctx;
+}
+
+static inline evtchn_port_t open_unbound(struct evp_guest *g, domid_t remote,
+					 evg_handler fn, void *ctx)
+{
+	evtchn_port_t port = 0;
+
+	CHECK(evg_alloc_unbound(evp_evg(g), DOMID_SELF, remote, &port) == 0);
+	CHECK(evg_bind_handler(evp_evg(g), port, EVG_VCPU_KEEP, fn, ctx) == 0);
+	return port;
+}
+
+static inline evtchn_port_t open_bound(struct evp_guest *g, domid_t remote,
+				       evtchn_port_t remote_port,
+				       evg_handler fn, void *ctx)
+{
+	evtchn_port_t port = 0;
+
+	CHECK(evg_bind_interdomain(evp_evg(g), remote, remote_port, &port) ==
+	      0);
+	CHECK(evg_bind_handler(evp_evg(g), port, EVG_VCPU_KEEP, fn, ctx) == 0);
+	return port;
+}
+
+/* Wait until a counter is at least @want. */
+static inline void wait_count(struct evp_guest *g, const uint64_t *count,
+			      uint64_t want)
+{
+	while (*count < want)
+		CHECK(evp_wait(g, EVP_FOREVER) >= 0);
+}
+
+static inline uint32_t status_of(struct evp_guest *g, evtchn_port_t port)
+{
+	struct evtchn_status st = {.dom = DOMID_SELF, .port = port};
+
+	CHECK(evg_status(evp_evg(g), &st) == 0);
+	return st.status;
+}
+
+/* The broker learns of a death when it gets round to it. */
+static inline void await_status(struct evp_guest *g, evtchn_port_t port,
+				uint32_t status)
+{
+	while (status_of(g, port) != status)
+		CHECK(evp_poll(g) >= 0);
+}
+
+static inline void *share(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		abort();
+	return p;
+}
+
+#endif /* TESTS_PROCESS_HARNESS_H */

@@ -1,0 +1,10 @@
+# Which tests there are and what each is linked with.
+
+# The core on a fake host.
+TESTS_CORE := $(wildcard tests/unit/test_core_*.c) tests/unit/test_states.c
+# The guest library on a platform inside the test.
+TESTS_GUEST := $(wildcard tests/unit/test_guest_*.c) tests/unit/test_collect_2l.c
+# Both, in the simulator.
+TESTS_SIM := $(wildcard tests/unit/test_sim*.c)
+# Processes.
+TESTS_PROCESS := $(wildcard tests/process/*.c)

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* What all commands share: messages, and arguments that are numbers. */
+#ifndef EVTCHN_CLI_H
+#define EVTCHN_CLI_H
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* The largest number a domain may have: those from 0x7FF0 up have a meaning. */
+#define CLI_MAX_DOMID 32751u
+
+/*
+ * Print "evtchn COMMAND: MESSAGE" on stderr, in one line whatever the
+ * arguments contain.  @command NULL: "evtchn: MESSAGE".
+ */
+void cli_error(const char *command, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/*
+ * Explain why getopt_long returned '?' or ':'.  The option string has a ':' in
+ * front, opterr is 0, and @options names every letter.  Returns EXIT_MISUSE.
+ */
+int cli_bad_option(const char *command, const struct option *options, int c,
+		   char **argv);
+
+/*
+ * Parse a domain number, 0..CLI_MAX_DOMID, decimal.  False, with a message
+ * printed, when @text is none.
+ */
+bool cli_domid(const char *command, const char *text, uint16_t *domid);
+
+/*
+ * Flush stdout.  False, with a message printed, when not all of it could be
+ * written.
+ */
+bool cli_flush(const char *command);
+
+/* May @stream show colours: a terminal, and NO_COLOR is not set? */
+bool cli_has_colour(FILE *stream);
+
+#endif /* EVTCHN_CLI_H */

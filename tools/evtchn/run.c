@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * evtchn run - run a program as a domain.
+ *
+ *   1. connect to the broker, or start one (broker.c),
+ *   2. reserve a domain: it exists from now on, and nobody else gets it,
+ *   3. start the program (child.c) with the reserved connection inherited, and
+ *      three variables that tell evp_attach() about it,
+ *   4. wait for the program and end as it did.
+ *
+ * The domain exists as long as a process has the connection open: this one,
+ * until the program has ended, and what the program leaves running.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <evp/evp.h>
+
+#include "hosts/process/control.h"
+#include "broker.h"
+#include "child.h"
+#include "cli.h"
+#include "commands.h"
+#include "socket.h"
+
+static const char command[] = "run";
+
+struct request {
+	char socket[SOCKET_PATH_MAX];
+	char name[EVP_NAME_MAX];
+	uint32_t domid; /* or EVP_DOMID_ANY */
+	char **program;
+};
+
+/* --- The command line ---------------------------------------------------- */
+
+static int print_help(void)
+{
+	puts("Usage: evtchn run [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
+	     "\n"
+	     "Run PROGRAM as a domain.  The broker evtchnd is started if none\n"
+	     "is there; it ends after the last domain has ended.\n"
+	     "\n"
+	     "Options:\n"
+	     "  -d, --domain N     be domain N, 0 to 32751; without it, the\n"
+	     "                     lowest free one from 1 (so never dom0)\n"
+	     "  -n, --name NAME    what 'evtchn ls' shows; without it, the\n"
+	     "                     program's name\n"
+	     "  -s, --socket PATH  the broker's socket\n"
+	     "  -h, --help         this text\n"
+	     "\n"
+	     "PROGRAM gets EVTCHN_SOCKET, EVTCHN_DOMAIN and EVTCHN_FD (the\n"
+	     "reserved connection), and every signal that run gets.\n"
+	     "\n"
+	     "Exit status: PROGRAM's; 128 + N if signal N killed it; 127 if\n"
+	     "it is not found, 126 if it cannot be run; 1 if there is no\n"
+	     "broker or the domain is taken; 2 if the command line is wrong.\n"
+	     "\n"
+	     "Examples:\n"
+	     "  evtchn run --domain 1 --name alice -- ./alice_domU\n"
+	     "  evtchn run --domain 0 -- ./alice_dom0 1 1");
+
+	return cli_flush(command) ? 0 : EXIT_NOTHING;
+}
+
+static const struct option options[] = {
+	{"domain", required_argument, NULL, 'd'},
+	{"name", required_argument, NULL, 'n'},
+	{"socket", required_argument, NULL, 's'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+/* What the broker takes as a name: 1 to EVP_NAME_MAX - 1 printable letters. */
+static bool is_good_name(const char *text)
+{
+	size_t length = 0;
+
+	while (text[length] >= ' ' && text[length] <= '~')
+		length++;
+
+	return !text[length] && length && length < EVP_NAME_MAX;
+}
+
+static bool take_name(struct request *r, const char *text)
+{
+	if (!is_good_name(text)) {
+		cli_error(command,
+			  "'%s' cannot be a name: give 1 to %d letters, "
+			  "digits, blanks or punctuation marks",
+			  text, EVP_NAME_MAX - 1);
+		return false;
+	}
+	memcpy(r->name, text, strlen(text) + 1);
+
+	return true;
+}
+
+/* The name of a domain that got none: the last part of its program's. */
+static void name_after_program(struct request *r)
+{
+	const char *slash = strrchr(r->program[0], '/');
+
+	snprintf(r->name, sizeof(r->name), "%s",
+		 slash ? slash + 1 : r->program[0]);
+	if (!is_good_name(r->name))
+		memcpy(r->name, "domain", sizeof("domain"));
+}
+
+/* -1 when the request is complete, else the exit status to leave with. */
+static int parse(int argc, char **argv, struct request *r)
+{
+	const char *socket = NULL;
+	uint16_t domid;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "+:d:n:s:h", options, NULL)) >= 0) {
+		switch (c) {
+		case 'd':
+			if (!cli_domid(command, optarg, &domid))
+				return EXIT_MISUSE;
+			r->domid = domid;
+			break;
+		case 'n':
+			if (!take_name(r, optarg))
+				return EXIT_MISUSE;
+			break;
+		case 's':
+			socket = optarg;
+			break;
+		case 'h':
+			return print_help();
+		default:
+			return cli_bad_option(command, options, c, argv);
+		}
+	}
+	r->program = argv + optind;
+	if (!r->program[0]) {
+		cli_error(command, "no program given; as in 'evtchn run -- "
+				   "./alice_domU'");
+		return EXIT_MISUSE;
+	}
+	if (!r->name[0])
+		name_after_program(r);
+
+	return socket_path(command, socket, r->socket) ? EXIT_MISUSE : -1;
+}
+
+/* --- The domain ---------------------------------------------------------- */
+
+/* One attempt.  0 with @fd and @domid, or -errno. */
+static int reserve(const struct request *r, int *fd, uint32_t *domid)
+{
+	int rc = evp_control_connect(r->socket, fd);
+
+	if (rc)
+		return rc;
+	rc = evp_control_hello(*fd, NULL);
+	if (!rc)
+		rc = evp_control_reserve(*fd, r->domid, r->name, domid);
+	if (rc)
+		close(*fd);
+
+	return rc;
+}
+
+/* Nobody listens, or whoever did has just left. */
+static bool is_no_broker(int rc)
+{
+	return rc == -ENOENT || rc == -ECONNREFUSED || rc == -ECONNRESET ||
+	       rc == -EPIPE;
+}
+
+/* The lock is held: see broker.c. */
+static bool reserve_locked(const struct request *r, int *fd, uint32_t *domid)
+{
+	int rc = reserve(r, fd, domid);
+
+	if (is_no_broker(rc)) {
+		if (broker_start(command, r->socket))
+			return false;
+		rc = reserve(r, fd, domid);
+	}
+	if (rc)
+		cli_error(command, "%s%s", evp_error(),
+			  rc == -EBUSY ? "; leave --domain out for a free one"
+				       : "");
+
+	return !rc;
+}
+
+/* Tell the program, by its environment, which domain it is. */
+static bool announce(const struct request *r, int fd, uint32_t domid)
+{
+	char text[16];
+	bool ok;
+
+	ok = !setenv("EVTCHN_SOCKET", r->socket, 1);
+	snprintf(text, sizeof(text), "%u", domid);
+	ok = ok && !setenv("EVTCHN_DOMAIN", text, 1);
+	snprintf(text, sizeof(text), "%d", fd);
+	ok = ok && !setenv("EVTCHN_FD", text, 1);
+	/* The program inherits the connection. */
+	ok = ok && !fcntl(fd, F_SETFD, 0);
+	if (!ok)
+		cli_error(command, "cannot prepare the program: %s",
+			  strerror(errno));
+
+	return ok;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct request r = {.domid = EVP_DOMID_ANY};
+	uint32_t domid;
+	int status, lock, fd;
+	bool reserved;
+
+	opterr = 0;
+	status = parse(argc, argv, &r);
+	if (status >= 0)
+		return status;
+
+	lock = broker_lock(command, r.socket);
+	if (lock < 0)
+		return EXIT_NOTHING;
+	reserved = reserve_locked(&r, &fd, &domid);
+	close(lock);
+	if (!reserved || !announce(&r, fd, domid))
+		return EXIT_NOTHING;
+
+	return child_run(command, r.program);
+}

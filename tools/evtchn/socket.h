@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Which broker to talk to. */
+#ifndef EVTCHN_SOCKET_H
+#define EVTCHN_SOCKET_H
+
+#include <sys/un.h>
+
+#define SOCKET_PATH_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
+
+/*
+ * The absolute path of the broker's socket: @given (--socket), or, when that
+ * is NULL, evp_default_socket().  There need be nothing at that path yet.
+ * 0; or EXIT_MISUSE, with a message printed, when it cannot be a socket's.
+ */
+int socket_path(const char *command, const char *given,
+		char path[SOCKET_PATH_MAX]);
+
+#endif /* EVTCHN_SOCKET_H */
