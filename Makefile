@@ -66,6 +66,7 @@ BIN := $(BUILD)/bin
 LIBS := $(LIB)/libevc.a $(LIB)/libevg.a $(LIB)/libevp.a
 PROGRAMS := $(BIN)/evtchn $(BIN)/evtchnd $(BIN)/alice_domU $(BIN)/alice_dom0
 
+.DEFAULT_GOAL := all
 .PHONY: all run check check-fast bench clean install format help \
 	lint fuzz-quick
 .DELETE_ON_ERROR:

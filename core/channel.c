@@ -46,7 +46,7 @@ void evc_channel_open_locked(struct evc_channel *ch, enum evc_state state,
 			     uint32_t vcpu)
 {
 	/* A sender of the peer may read it; any of the two values will do. */
-	evb_u32_store_relaxed(&ch->notify_vcpu, vcpu);
+	evb_ptr_store_release(&ch->vcpu, &ch->domain->vcpu[vcpu]);
 	evb_u8_store_relaxed(&ch->priority, EVTCHN_FIFO_PRIORITY_DEFAULT);
 	ch->state = state;
 	evc_port_take_locked(ch->domain, ch->port);
@@ -158,8 +158,7 @@ int evc_bind_ipi(struct evc_domain *d, uint32_t vcpu, evtchn_port_t *port)
 	return rc;
 }
 
-/* --- closing ---------------------------------------------------------------
- */
+/* --- closing ----------------------------------------------------------- */
 
 /*
  * Undo what binding did outside the channel itself.  Locks: the domain's, the
@@ -200,7 +199,7 @@ static void make_free(struct evc_channel *ch)
 	if (ch->consumer)
 		d->ports.nr_consumer--;
 	ch->consumer = 0;
-	evb_u32_store_relaxed(&ch->notify_vcpu, 0);
+	evb_ptr_store_release(&ch->vcpu, &d->vcpu[0]);
 	evc_deliver_of(d)->clear(d, ch);
 	evc_port_put_locked(d, ch->port);
 }
@@ -282,8 +281,12 @@ int evc_close(struct evc_domain *d, evtchn_port_t port)
 	return rc;
 }
 
-/* --- the smaller operations ------------------------------------------------
- */
+/* --- the smaller operations -------------------------------------------- */
+
+static const struct evc_vcpu *notified(const struct evc_channel *ch)
+{
+	return evb_ptr_load_acquire(&ch->vcpu);
+}
 
 /* Locks: the channel's. */
 static void fill_status(const struct evc_channel *ch, struct evtchn_status *s)
@@ -314,7 +317,7 @@ static void fill_status(const struct evc_channel *ch, struct evtchn_status *s)
 		s->status = EVTCHNSTAT_ipi;
 		break;
 	}
-	s->vcpu = evb_u32_load_relaxed(&ch->notify_vcpu);
+	s->vcpu = notified(ch)->id;
 }
 
 int evc_status(struct evc_domain *d, struct evtchn_status *s)
@@ -374,7 +377,7 @@ int evc_bind_vcpu(struct evc_domain *d, evtchn_port_t port, uint32_t vcpu)
 
 	lock_channel(ch);
 	if (is_movable(ch)) {
-		evb_u32_store_relaxed(&ch->notify_vcpu, vcpu);
+		evb_ptr_store_release(&ch->vcpu, &d->vcpu[vcpu]);
 		if (ch->state == EVC_ST_PIRQ)
 			evc_host_pirq_move(d, ch->u.pirq, vcpu);
 		rc = 0;
@@ -407,8 +410,7 @@ int evc_set_priority(struct evc_domain *d, evtchn_port_t port,
 	return rc;
 }
 
-/* --- reset -----------------------------------------------------------------
- */
+/* --- reset ------------------------------------------------------------- */
 
 /* Start a reset, or check that there is one to go on with. */
 static int begin_reset(struct evc_domain *d, bool cont)

@@ -87,8 +87,7 @@ unsigned int evc_2l_unmask(const struct evc_words *w, evb_u32 *info,
 	return select_port(w, info, port);
 }
 
-/* --- the same, for the state machine ---------------------------------------
- */
+/* --- the same, for the state machine ----------------------------------- */
 
 static const struct evc_words *words_of(const struct evc_domain *d)
 {

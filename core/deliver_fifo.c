@@ -71,8 +71,7 @@ static evb_u32 *park(struct evc_domain *d, struct evc_channel *ch)
 	return word && evb_u8_xchg(&ch->parked, 0) ? word : NULL;
 }
 
-/* --- linking -----------------------------------------------------------------
- */
+/* --- linking ----------------------------------------------------------- */
 
 /*
  * Let @port follow in the queue whose tail word is @tail.  False: the tail is
@@ -193,8 +192,7 @@ static unsigned int queue(struct evc_domain *d, struct evc_vcpu *v,
 	return move_and_link(d, ch, id, word);
 }
 
-/* --- the ops table -----------------------------------------------------------
- */
+/* --- the ops table ----------------------------------------------------- */
 
 static unsigned int post_fifo(struct evc_domain *d, struct evc_vcpu *v,
 			      struct evc_channel *ch)

@@ -31,8 +31,7 @@ static bool is_fifo(const struct evc_domain *d)
 	return evc_deliver_of(d) == &evc_deliver_fifo;
 }
 
-/* --- init_control ------------------------------------------------------------
- */
+/* --- init_control ------------------------------------------------------ */
 
 static int check_control(const struct evc_domain *d,
 			 const struct evtchn_init_control *c)
@@ -105,8 +104,7 @@ unlock:
 	return rc;
 }
 
-/* --- expand_array ------------------------------------------------------------
- */
+/* --- expand_array ------------------------------------------------------ */
 
 /*
  * Xen forgets to forget: there a port stays parked after its event was posted,
@@ -169,8 +167,7 @@ unlock:
 	return rc;
 }
 
-/* --- leaving -----------------------------------------------------------------
- */
+/* --- leaving ----------------------------------------------------------- */
 
 static void unmap(struct evc_domain *d, evb_ptr *where)
 {

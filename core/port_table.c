@@ -94,6 +94,7 @@ static int grow(struct evc_domain *d)
 	for (i = 0; i < EVC_BUCKET_PORTS; i++) {
 		ch[i].port = first + i;
 		ch[i].domain = d;
+		evb_ptr_store_release(&ch[i].vcpu, &d->vcpu[0]);
 	}
 	d->ports.bucket[index] = ch;
 	/* MO-PORTS: pairs with evc_port_lookup() */

@@ -25,10 +25,11 @@
 /* What @ch notifies.  Any vCPU it ever named will do (see bind_vcpu). */
 static inline struct evc_vcpu *vcpu_of(const struct evc_channel *ch)
 {
-	return &ch->domain->vcpu[evb_u32_load_relaxed(&ch->notify_vcpu)];
+	return evb_ptr_load_acquire(&ch->vcpu);
 }
 
-void evc_post_locked(struct evc_channel *ch)
+/* Locks: as evc_post_locked(), which is the same for other files. */
+static inline void post(struct evc_channel *ch)
 {
 	struct evc_domain *d = ch->domain;
 	struct evc_vcpu *v = vcpu_of(ch);
@@ -39,6 +40,11 @@ void evc_post_locked(struct evc_channel *ch)
 	/* MO-POLL: the pending bit is set; now look who waits for it. */
 	if (todo & EVC_NEW && evb_u32_load(&d->nr_polling))
 		evc_poll_wake(d, ch->port);
+}
+
+void evc_post_locked(struct evc_channel *ch)
+{
+	post(ch);
 }
 
 /*
@@ -61,6 +67,7 @@ static void call_consumer(struct evc_channel *peer, struct evc_channel *own)
 int evc_send(struct evc_domain *d, evtchn_port_t port)
 {
 	struct evc_channel *ch = evc_port_lookup(d, port);
+	struct evc_channel *to = NULL;
 	int rc = 0;
 
 	if (!ch)
@@ -69,19 +76,12 @@ int evc_send(struct evc_domain *d, evtchn_port_t port)
 	lock_channel(ch);
 	switch (ch->consumer ? EVC_ST_RESERVED : ch->state) {
 	case EVC_ST_INTERDOMAIN:
+		to = ch->u.peer;
 		if (d->check_send)
-			rc = evc_host_permit(d, ch->u.peer->domain,
-					     EVC_PERM_SEND);
-		if (rc)
-			break;
-		if (ch->u.peer->consumer) {
-			call_consumer(ch->u.peer, ch);
-			return 0;
-		}
-		evc_post_locked(ch->u.peer);
+			rc = evc_host_permit(d, to->domain, EVC_PERM_SEND);
 		break;
 	case EVC_ST_IPI:
-		evc_post_locked(ch);
+		to = ch;
 		break;
 	case EVC_ST_UNBOUND:
 		break; /* the event is dropped and the call succeeds */
@@ -91,6 +91,13 @@ int evc_send(struct evc_domain *d, evtchn_port_t port)
 	case EVC_ST_VIRQ:
 		rc = -XEN_EINVAL;
 		break;
+	}
+	if (to && !rc) {
+		if (to->consumer) {
+			call_consumer(to, ch);
+			return 0;
+		}
+		post(to);
 	}
 	unlock_channel(ch);
 

@@ -90,11 +90,12 @@ int evc_bind_virq(struct evc_domain *d, uint32_t virq, uint32_t vcpu,
 
 void evc_virq_unbind_locked(struct evc_channel *ch)
 {
-	uint32_t vcpu = 0;
+	struct evc_vcpu *v = &ch->domain->vcpu[0];
 
+	/* A per-vCPU one never moves, so its slot is where it is notified. */
 	if (evc_virq_class(ch->u.virq) == EVC_VIRQ_VCPU)
-		vcpu = evb_u32_load_relaxed(&ch->notify_vcpu);
-	evb_u32_store_relaxed(&ch->domain->vcpu[vcpu].virq_port[ch->u.virq], 0);
+		v = evb_ptr_load_acquire(&ch->vcpu);
+	evb_u32_store_relaxed(&v->virq_port[ch->u.virq], 0);
 }
 
 /*

@@ -45,12 +45,9 @@ cleanup()
 		kill "$domU" 2>/dev/null
 		wait "$domU" 2>/dev/null
 	fi
-	# The broker leaves by itself, and takes its socket away when it does.
-	tries=0
-	while [ -S "$dir/evtchnd" ] && [ $tries -lt 200 ]; do
-		tries=$((tries + 1))
-		sleep 0.01
-	done
+	# The broker leaves by itself when it has no domain left; it holds this
+	# lock as long as it lives.
+	[ -e "$dir/evtchnd.pid" ] && flock -w 5 "$dir/evtchnd.pid" true
 	rm -rf "$dir"
 }
 trap cleanup EXIT

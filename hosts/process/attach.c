@@ -230,7 +230,6 @@ int evp_attach(struct evp_guest **out, const struct evp_options *o)
 	rc = find_domain(o, &domid);
 	if (!rc)
 		rc = find_spin(o, &g->spin_ns);
-	g->spin_now = g->spin_ns;
 	if (!rc)
 		rc = attach(g, o, domid);
 	if (rc) {

@@ -72,9 +72,8 @@ struct evp_guest {
 	int control; /* -1: the broker is gone */
 	int epoll;
 	uint32_t seq;
-	int64_t spin_ns;  /* longest look before sleeping */
-	int64_t spin_now; /* and the next one */
-	uint32_t nr_waits;
+	int64_t spin_ns;   /* how long to look before sleeping */
+	uint32_t in_vain;  /* looks in a row that found nothing */
 	bool news;	   /* the control socket wants to be read */
 	bool armed;	   /* somebody may have rung since */
 	uint32_t posted;   /* ports that became pending, ever */

@@ -25,8 +25,8 @@
 #include "guest.h"
 
 #define NR_EVENTS      16
-#define SPINS_PER_LOOK 16   /* turns between two looks at the clock */
-#define SHORTEST_SPIN  1000 /* ns; less is not worth the looks at the clock */
+#define SPINS_PER_LOOK 16 /* turns between two looks at the clock */
+#define PATIENCE       128
 #define PROBE	       16
 #define MAX_UPCALLS    16 /* in a row, at one safe point */
 
@@ -350,24 +350,22 @@ static bool is_alone(const struct evp_guest *g)
 
 /*
  * Looking is worth while if events come soon, and harmful if the sender needs
- * this very CPU.  So a look in vain halves the next one, down to none; a
- * successful one restores it, and every PROBEth is a full one, to find out.
+ * this very CPU.  The scheduler takes some milliseconds to part the two, so
+ * PATIENCE looks in vain are not too many; after that only every PROBEth wait
+ * looks, until one finds something.
  */
-static int64_t spin_time(struct evp_guest *g)
-{
-	return ++g->nr_waits % PROBE ? g->spin_now : g->spin_ns;
-}
-
 static bool look(struct evp_guest *g, int64_t now, int64_t deadline)
 {
-	int64_t ns = spin_time(g);
-	bool found;
+	int64_t ns = g->spin_ns;
 
-	if (ns < SHORTEST_SPIN)
+	if (!ns || (g->in_vain >= PATIENCE && g->in_vain++ % PROBE))
 		return false;
-	found = spin(g, deadline - now > ns ? now + ns : deadline);
-	g->spin_now = found ? g->spin_ns : ns / 2;
-	return found;
+	if (!spin(g, deadline - now > ns ? now + ns : deadline)) {
+		g->in_vain++;
+		return false;
+	}
+	g->in_vain = 0;
+	return true;
 }
 
 /* One turn of waiting. */

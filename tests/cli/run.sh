@@ -40,7 +40,7 @@ ours()
 # Runs at the end, also after a failure: what then is left is stopped.
 cleanup()
 {
-	# shellcheck disable=SC2046
+	# shellcheck disable=SC2046,SC2086
 	kill $held $(ours) 2>/dev/null
 	wait
 	rm -rf "$dir"
@@ -263,6 +263,12 @@ refused 1 "alice_domU without a broker" "$socket" "$bin/alice_domU"
 [ ! -e "$socket" ]
 report $? "none of this started a broker"
 
+# A copy of evtchn with no evtchnd beside it or in PATH: the reason is shown.
+mkdir "$dir/lonely"
+cp "$bin/evtchn" "$dir/lonely/evtchn"
+refused 1 "run: no evtchnd to start" "cannot run evtchnd" \
+	env PATH="$dir" "$dir/lonely/evtchn" run -- true
+
 # --- What run ends with ----------------------------------------------------
 
 exits 0 "run: status 0" "$bin/evtchn" run -- true
@@ -278,12 +284,16 @@ exits 3 "run: options after the program are the program's" \
 	"$bin/evtchn" run sh -c 'exit 3'
 
 # A signal sent to run alone reaches the program, which decides.  The program
-# names run's pid and then waits for ever; run gets the signal.
+# names run's pid and then waits ten seconds; run gets the signal.
 mkfifo "$dir/pid"
 "$bin/evtchn" run -- sh -c '
 	trap "exit 9" USR1
 	echo $PPID >"$1"
-	while :; do sleep 0.02; done' sh "$dir/pid" >"$out" 2>"$err" &
+	n=0
+	while [ $n -lt 500 ]; do
+		n=$((n + 1))
+		sleep 0.02
+	done' sh "$dir/pid" >"$out" 2>"$err" &
 pid=$!
 parent=$(timeout 20 head -n 1 "$dir/pid")
 [ "$parent" = $pid ]
@@ -381,7 +391,8 @@ port=${port%% *}
 "$bin/evtchn" run --domain 12 -- "$bin/evtchn" ls >"$out" 2>"$err"
 status=$?
 [ $status -eq 0 ] && [ ! -s "$err" ] &&
-	head -n 1 "$out" | grep -q '^DOM  *NAME  *PORT  *STATE  *PEER/SOURCE  *VCPU$' &&
+	tr -s ' ' <"$out" | head -n 1 |
+	grep -q -x 'DOM NAME PORT STATE PEER/SOURCE VCPU' &&
 	tr -s ' ' <"$out" | grep -q -x -F "3 $odd $port unbound 0:- 0" &&
 	tr -s ' ' <"$out" | grep -q -x -F "12 evtchn - - - -" &&
 	[ "$(wc -l <"$out")" -eq 3 ]

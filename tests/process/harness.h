@@ -276,4 +276,51 @@ static inline void *share(size_t size)
 	return p;
 }
 
+/* --- bare connections ---------------------------------------------------------- */
+
+static inline int raw(void)
+{
+	int fd;
+
+	CHECK(evp_control_connect(broker.path, &fd) == 0);
+	return fd;
+}
+
+static inline int open_session(uint32_t want, uint32_t *domid)
+{
+	int fd;
+
+	CHECK(evp_control_connect(broker.path, &fd) == 0);
+	CHECK(evp_control_hello(fd, NULL) == 0);
+	CHECK(evp_control_reserve(fd, want, "session", domid) == 0);
+	return fd;
+}
+
+/* --- a peer that answers ------------------------------------------------------- */
+
+struct rally {
+	int64_t spin_ns;
+	uint64_t rounds;
+	int domid; /* of who answers; 0: 2 */
+};
+
+static inline void answer(int from, int to, void *arg)
+{
+	const struct rally *r = arg;
+	struct evp_guest *g = attach_spin(r->domid ? r->domid : 2, r->spin_ns);
+	uint64_t i, count = 0;
+	evtchn_port_t port = open_bound(g, 1, (evtchn_port_t)hear(from),
+					count_event, &count);
+
+	wait_count(g, &count, 1); /* the bind's own */
+	say(to, 0);
+	for (i = 1; i <= r->rounds; i++) {
+		wait_count(g, &count, 1 + i);
+		CHECK(evg_notify(evp_evg(g), port) == 0);
+	}
+	(void)hear(from);
+	CHECK(count == 1 + r->rounds);
+	evp_detach(g);
+}
+
 #endif /* TESTS_PROCESS_HARNESS_H */

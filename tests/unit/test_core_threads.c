@@ -12,7 +12,8 @@
  *   - Nobody is left in the poll set.
  *
  * Build it with -fsanitize=thread, too.  Work is bounded by iterations; there
- * are no sleeps.  cmocka's assertions are used by the main thread only.
+ * are no sleeps.  cmocka's assertions are used by the main thread only.  Two
+ * threads that meet again and again are in test_core_rounds.c.
  */
 #include "tests/lib/fake_host.h"
 
@@ -24,7 +25,6 @@
 #define NR_THREADS 4
 #define NR_STEPS   400000u
 #define MAX_PORT   70
-#define NR_SPINS   20000000u
 
 struct thread {
 	pthread_t id;
@@ -341,25 +341,25 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static void start(uint32_t nr_threads, void *(*fn)(void *))
+static void start(void)
 {
 	uint32_t i;
 
 	fake.threads = true;
-	for (i = 0; i < nr_threads; i++) {
+	for (i = 0; i < NR_THREADS; i++) {
 		threads[i].number = i;
 		threads[i].seed = 0x9e3779b97f4a7c15u * (i + 1);
 		assert_int_equal(
-			pthread_create(&threads[i].id, NULL, fn, &threads[i]),
+			pthread_create(&threads[i].id, NULL, run, &threads[i]),
 			0);
 	}
 }
 
-static void join_all(uint32_t nr_threads)
+static void join_all(void)
 {
 	uint32_t i;
 
-	for (i = 0; i < nr_threads; i++)
+	for (i = 0; i < NR_THREADS; i++)
 		assert_int_equal(pthread_join(threads[i].id, NULL), 0);
 	fake.threads = false;
 }
@@ -473,8 +473,8 @@ static void everything_at_once_leaves_a_sound_world(void **unused)
 						      .nr_vcpus = NR_THREADS,
 						      .max_port = MAX_PORT});
 	evc_machine_set_hwdom(&fake.machine, fake.domain[0]);
-	start(NR_THREADS, run);
-	join_all(NR_THREADS);
+	start();
+	join_all();
 	assert_int_equal(evb_u32_load(&nr_bad), 0);
 	for (i = 0; i < NR_THREADS; i++)
 		done += threads[i].done;
@@ -488,104 +488,10 @@ static void everything_at_once_leaves_a_sound_world(void **unused)
 	fake_end();
 }
 
-/* --- ping-pong --------------------------------------------------------------- */
-
-#define NR_ROUNDS 150000u
-
-static evb_u32 answered, nr_lost;
-
-/* True when *@word became @value within reason. */
-static bool spin_until(const evb_u32 *word, uint32_t value)
-{
-	uint32_t i;
-
-	for (i = 0; i < NR_SPINS; i++) {
-		if (evb_u32_load(word) == value)
-			return true;
-		if (i % 64 == 63)
-			(void)sched_yield();
-	}
-	return false;
-}
-
-/* Wait in SCHEDOP_poll until somebody ends the wait.  False: nobody did. */
-static bool poll_once(const struct sched_poll *p)
-{
-	struct evc_vcpu *v = &fake.domain[1]->vcpu[0];
-	uint64_t timeout;
-
-	return evc_poll(v, (uintptr_t)p, &timeout) != EVC_BLOCK ||
-	       spin_until(&v->poll, EVC_POLL_NONE);
-}
-
-/*
- * vCPU 0 of domain 1 polls port 1; nothing but the event ends its wait.  The
- * end of the last send may still wake it: then it polls again.
- */
-static void polling_side(void)
-{
-	const evtchn_port_t port = 1;
-	const struct sched_poll p = {.ports = (uintptr_t)&port, .nr_ports = 1};
-	uint32_t i = 1;
-
-	while (i <= NR_ROUNDS) {
-		if (!poll_once(&p)) {
-			evb_u32_store(&nr_lost, i);
-			return;
-		}
-		if (!fake_pending(fake.domain[1], port))
-			continue;
-		fake_clear_pending(fake.domain[1], port);
-		evb_u32_store(&answered, i++);
-	}
-}
-
-static void sending_side(void)
-{
-	uint32_t i;
-
-	for (i = 1; i <= NR_ROUNDS && !evb_u32_load(&nr_lost); i++) {
-		(void)evc_send(fake.domain[0], 1);
-		if (!spin_until(&answered, i))
-			return;
-	}
-}
-
-static void *play(void *arg)
-{
-	struct thread *t = arg;
-
-	if (t->number)
-		sending_side();
-	else
-		polling_side();
-	return NULL;
-}
-
-static void poller_of_one_port_is_woken_every_time(void **unused)
-{
-	evtchn_port_t p0, p1;
-
-	(void)unused;
-	fake_start(false);
-	(void)fake_domain(0);
-	(void)fake_domain(1);
-	fake_connect(fake.domain[1], fake.domain[0], &p1, &p0);
-	evb_u32_store(&answered, 0);
-	evb_u32_store(&nr_lost, 0);
-	start(2, play);
-	join_all(2);
-	assert_int_equal(evb_u32_load(&nr_lost), 0);
-	assert_int_equal(evb_u32_load(&answered), NR_ROUNDS);
-	assert_int_equal(evb_u32_load(&fake.domain[1]->nr_polling), 0);
-	fake_end();
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_at_once_leaves_a_sound_world),
-		cmocka_unit_test(poller_of_one_port_is_woken_every_time),
 	};
 
 	return cmocka_run_group_tests_name("core_threads", tests, NULL, NULL);

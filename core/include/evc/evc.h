@@ -152,8 +152,7 @@ int evc_hypercall(struct evc_vcpu *v, uint32_t cmd, uint64_t arg);
  */
 int evc_hypercall_compat(struct evc_vcpu *v, uint64_t arg);
 
-/* --- operations ------------------------------------------------------------
- */
+/* --- operations -------------------------------------------------------- */
 
 /*
  * evc_alloc_unbound - a port in @dom that @remote_dom may bind to.
@@ -303,8 +302,7 @@ int evc_expand_array(struct evc_domain *d, uint64_t array_gfn);
 int evc_set_priority(struct evc_domain *d, evtchn_port_t port,
 		     uint32_t priority);
 
-/* --- polling ---------------------------------------------------------------
- */
+/* --- polling ----------------------------------------------------------- */
 
 #define EVC_POLL_MAX_PORTS 128
 #define EVC_POLL_NONE	   0u
@@ -339,8 +337,7 @@ bool evc_poll_is_over(const struct evc_vcpu *v);
 /* Take @v out of the poll set, for whatever reason it woke.  Idempotent. */
 void evc_poll_end(struct evc_vcpu *v);
 
-/* --- event sources ---------------------------------------------------------
- */
+/* --- event sources ----------------------------------------------------- */
 
 /*
  * Raise a per-vCPU VIRQ on @v.  Dropped when nothing is bound to it.
@@ -364,8 +361,7 @@ int evc_virq_set_handler(struct evc_domain *d, uint32_t virq);
 /* The line fired.  Dropped when @d has no port for it. */
 void evc_pirq_raise(struct evc_domain *d, uint32_t pirq);
 
-/* --- hypervisor-owned ends -------------------------------------------------
- */
+/* --- hypervisor-owned ends --------------------------------------------- */
 
 /*
  * evc_consumer_alloc - an unbound port of @d whose events go to @fn instead of

@@ -50,8 +50,8 @@ enum evc_state {
  * One end.  A cache line of its own, so that two vCPUs sending on different
  * channels share no line here.
  *
- * Guarded by its lock, except: @port and @domain never change; @notify_vcpu
- * and @priority are also read by the peer's sender, who holds only the lock
+ * Guarded by its lock, except: @port and @domain never change; @vcpu and
+ * @priority are also read by the peer's sender, who holds only the lock
  * of his own end.  A state leaves or enters FREE under domain.lock *and* the
  * channel's lock, so holding either one is enough to read "is it free".  The
  * two ends of a connection change together, under both channel locks: a
@@ -61,13 +61,13 @@ struct evc_channel {
 	struct evb_lock lock;
 	enum evc_state state;
 	evtchn_port_t port;
-	evb_u32 notify_vcpu;
 	evb_u8 priority;
 	uint8_t consumer;  /* 0, or 1 + index into machine.consumer */
 	bool closing;	   /* nobody may bind to it any more */
 	evb_u8 parked;	   /* FIFO: an event waits for the port's array page */
 	evb_u32 fifo_last; /* FIFO: the queue it was linked on last */
 	struct evc_domain *domain;
+	evb_ptr vcpu; /* struct evc_vcpu of @domain that is notified */
 	union {
 		domid_t remote_domid;	  /* UNBOUND: who may bind */
 		struct evc_channel *peer; /* INTERDOMAIN */
