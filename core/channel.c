@@ -46,7 +46,7 @@ void evc_channel_open_locked(struct evc_channel *ch, enum evc_state state,
 			     uint32_t vcpu)
 {
 	/* A sender of the peer may read it; any of the two values will do. */
-	evb_ptr_store_release(&ch->vcpu, &ch->domain->vcpu[vcpu]);
+	evb_ptr_store_release(&ch->vcpu, evc_vcpu_of(ch->domain, vcpu));
 	evb_u8_store_relaxed(&ch->priority, EVTCHN_FIFO_PRIORITY_DEFAULT);
 	ch->state = state;
 	evc_port_take_locked(ch->domain, ch->port);
@@ -377,7 +377,7 @@ int evc_bind_vcpu(struct evc_domain *d, evtchn_port_t port, uint32_t vcpu)
 
 	lock_channel(ch);
 	if (is_movable(ch)) {
-		evb_ptr_store_release(&ch->vcpu, &d->vcpu[vcpu]);
+		evb_ptr_store_release(&ch->vcpu, evc_vcpu_of(d, vcpu));
 		if (ch->state == EVC_ST_PIRQ)
 			evc_host_pirq_move(d, ch->u.pirq, vcpu);
 		rc = 0;

@@ -3,6 +3,7 @@
 #ifndef CORE_CHANNEL_H
 #define CORE_CHANNEL_H
 
+#include <base/bits.h>
 #include <evc/storage.h>
 
 /*
@@ -21,6 +22,13 @@ struct evc_domain *evc_resolve(struct evc_domain *d, domid_t domid);
 static inline bool evc_has_vcpu(const struct evc_domain *d, uint32_t vcpu)
 {
 	return vcpu < d->nr_vcpus;
+}
+
+/* vCPU @vcpu, which exists; also on a path the CPU only guesses. */
+static inline struct evc_vcpu *evc_vcpu_of(const struct evc_domain *d,
+					   uint32_t vcpu)
+{
+	return &d->vcpu[evb_clamp_index(vcpu, d->nr_vcpus)];
 }
 
 /*

@@ -39,6 +39,8 @@ int evc_consumer_alloc(struct evc_domain *d, uint32_t vcpu, domid_t remote_dom,
 	uint8_t consumer;
 	int rc;
 
+	if (!fn)
+		return -XEN_EINVAL;
 	if (!evc_has_vcpu(d, vcpu))
 		return -XEN_ENOENT;
 	consumer = consumer_of(d->machine, fn);

@@ -22,6 +22,7 @@ static int check_line(struct evc_domain *d, uint32_t pirq)
 
 	if (pirq >= d->nr_pirqs)
 		return -XEN_EINVAL;
+	pirq = evb_clamp_index(pirq, d->nr_pirqs);
 	rc = evc_host_pirq_permit(d, pirq);
 	if (rc)
 		return rc;

@@ -27,41 +27,23 @@ static void join(struct evc_vcpu *v, uint32_t what)
 		(void)evb_u32_add(&v->domain->nr_polling, 1);
 }
 
-/*
- * True: @v waited for @what and the caller is the one who took it out of the
- * poll set.  False: @what is now what @v waits for.
- */
-static bool leave(struct evc_vcpu *v, uint32_t *what)
+/* True: @v was in the poll set and the caller is the one who took it out. */
+static bool leave(struct evc_vcpu *v, uint32_t what)
 {
-	if (!evb_u32_cas(&v->poll, what, EVC_POLL_NONE))
+	if (!evb_u32_cas(&v->poll, &what, EVC_POLL_NONE))
 		return false;
 	(void)evb_u32_add(&v->domain->nr_polling, UINT32_MAX);
 	return true;
 }
 
-static bool waits_for(uint32_t what, evtchn_port_t port)
-{
-	return what == port || what == EVC_POLL_ANY;
-}
-
-/*
- * A poller may narrow its wait from any port to this one just now: then try
- * again.  More is not needed: a poll that began later sees the pending bit.
- */
-static bool wake_one(struct evc_vcpu *v, evtchn_port_t port)
-{
-	uint32_t what = evb_u32_load(&v->poll);
-
-	return waits_for(what, port) &&
-	       (leave(v, &what) || (waits_for(what, port) && leave(v, &what)));
-}
-
 void evc_poll_wake(struct evc_domain *d, evtchn_port_t port)
 {
-	uint32_t i;
+	uint32_t i, what;
 
 	for (i = 0; i < d->nr_vcpus; i++) {
-		if (wake_one(&d->vcpu[i], port))
+		what = evb_u32_load(&d->vcpu[i].poll);
+		if ((what == port || what == EVC_POLL_ANY) &&
+		    leave(&d->vcpu[i], what))
 			evc_host_wake(&d->vcpu[i]);
 	}
 }

@@ -146,16 +146,19 @@ int evc_port_find_free_locked(struct evc_domain *d, struct evc_channel **ch)
 	if (evb_u8_load_relaxed(&d->dying)) /* changes under domain.lock only */
 		return -XEN_EINVAL;
 	for (; port < limit; port = next_free(&d->ports, port)) {
-		if (port >= evb_u32_load_relaxed(&d->ports.nr_valid)) {
-			rc = grow(d);
-			if (rc)
-				return rc;
-		}
 		*ch = evc_port_lookup(d, port);
+		if (!*ch)
+			break;
 		if (!evc_deliver_of(d)->is_busy(d, *ch))
 			return 0;
 	}
-	return -XEN_ENOSPC;
+	if (port >= limit)
+		return -XEN_ENOSPC;
+	/* A port that did not exist has not been in a queue: never busy. */
+	rc = grow(d);
+	if (!rc)
+		*ch = evc_port_lookup(d, port);
+	return rc;
 }
 
 void evc_port_take_locked(struct evc_domain *d, evtchn_port_t port)

@@ -70,7 +70,8 @@ int evc_bind_virq(struct evc_domain *d, uint32_t virq, uint32_t vcpu,
 	if (rc)
 		return rc;
 
-	slot = &d->vcpu[vcpu].virq_port[virq];
+	virq = evb_clamp_index(virq, NR_VIRQS);
+	slot = &evc_vcpu_of(d, vcpu)->virq_port[virq];
 	lock_domain(d);
 	rc = check_slot(d, virq, slot);
 	if (!rc)

@@ -2,6 +2,9 @@
 
 # The core on a fake host.
 TESTS_CORE := $(wildcard tests/unit/test_core_*.c) tests/unit/test_states.c
+ifeq ($(FIFO),none)
+TESTS_CORE := $(filter-out tests/unit/test_core_fifo.c,$(TESTS_CORE))
+endif
 # The guest library on a platform inside the test.
 TESTS_GUEST := $(wildcard tests/unit/test_guest_*.c) tests/unit/test_collect_2l.c
 # Both, in the simulator.

@@ -109,6 +109,18 @@ void evc_host_pirq_move(struct evc_domain *d, uint32_t pirq, uint32_t nr)
 	(void)d, (void)pirq, (void)nr;
 }
 
+/* Only for domains that were lent memory for FIFO event channels. */
+void *evc_host_map_frame(struct evc_domain *d, uint64_t gfn)
+{
+	(void)d, (void)gfn;
+	return NULL;
+}
+
+void evc_host_unmap_frame(struct evc_domain *d, void *frame)
+{
+	(void)d, (void)frame;
+}
+
 /* --- the guest ------------------------------------------------------------- */
 
 /* Its upcall: clear the flag, take the selector, look at the pending bits. */

@@ -223,76 +223,6 @@ static void pirq_while_the_port_is_reused_is_dropped(void **unused)
 
 /* --- polling ----------------------------------------------------------------- */
 
-/*
- * evc_poll() of one port first waits for any, looks at the port, and narrows
- * its wait to it.  A sender that saw the wide wait must still find it.
- */
-static uint32_t narrow_to; /* 0: nobody interferes */
-
-static bool interrupted_cas(evb_u32 *p, uint32_t *expected, uint32_t v)
-{
-	uint32_t any = EVC_POLL_ANY;
-
-	if (narrow_to && *expected == EVC_POLL_ANY && v == EVC_POLL_NONE) {
-		assert_true(evb_u32_cas(p, &any, narrow_to));
-		narrow_to = 0;
-	}
-	return evb_u32_cas(p, expected, v);
-}
-
-#define evc_poll_wake	 poll_wake_interrupted
-#define evc_poll	 poll_interrupted
-#define evc_poll_32	 poll_32_interrupted
-#define evc_poll_end	 poll_end_interrupted
-#define evc_poll_is_over poll_is_over_interrupted
-#define evb_u32_cas	 interrupted_cas
-void evc_poll_wake(struct evc_domain *d, evtchn_port_t port);
-int evc_poll(struct evc_vcpu *v, uint64_t arg, uint64_t *timeout);
-int evc_poll_32(struct evc_vcpu *v, uint64_t arg, uint64_t *timeout);
-bool evc_poll_is_over(const struct evc_vcpu *v);
-void evc_poll_end(struct evc_vcpu *v);
-#include "core/poll.c"
-#undef evc_poll_wake
-#undef evc_poll
-#undef evc_poll_32
-#undef evc_poll_end
-#undef evc_poll_is_over
-#undef evb_u32_cas
-
-/* vCPU 0 of d1 has joined, and not yet narrowed its wait to @port. */
-static void join_wide(evtchn_port_t port)
-{
-	start();
-	evb_u32_store(&d1->vcpu[0].poll, EVC_POLL_ANY);
-	evb_u32_store(&d1->nr_polling, 1);
-	narrow_to = port;
-}
-
-static void wake_while_the_wait_is_narrowed_wakes(void **unused)
-{
-	(void)unused;
-	join_wide(5);
-	poll_wake_interrupted(d1, 5);
-	assert_int_equal(narrow_to, 0);
-	assert_int_equal(fake_wakes(), 1);
-	assert_true(evc_poll_is_over(&d1->vcpu[0]));
-	assert_int_equal(evb_u32_load(&d1->nr_polling), 0);
-	fake_end();
-}
-
-static void wake_for_another_port_while_narrowed_does_not(void **unused)
-{
-	(void)unused;
-	join_wide(5);
-	poll_wake_interrupted(d1, 6);
-	assert_int_equal(narrow_to, 0);
-	assert_int_equal(fake_wakes(), 0);
-	assert_false(evc_poll_is_over(&d1->vcpu[0]));
-	assert_int_equal(evb_u32_load(&d1->nr_polling), 1);
-	evc_poll_end(&d1->vcpu[0]);
-	fake_end();
-}
-
 /* A sender, while the poller holds the lock of the port it looks at. */
 static void send_first(struct fake *f)
 {
@@ -320,6 +250,38 @@ static void poll_with_a_send_after_joining_is_not_blocked(void **unused)
 	fake_end();
 }
 
+/* The same, to another port: the wait is for port 1 from the start. */
+static void send_to_another_port(struct fake *f)
+{
+	f->relax = NULL;
+	evb_unlock(&d1->ports.bucket[0][1].lock);
+	assert_int_equal(evb_u32_load(&d1->vcpu[0].poll), 1);
+	assert_int_equal(evc_send(d1, 2), 0);
+	assert_false(evc_poll_is_over(&d1->vcpu[0]));
+}
+
+static void poll_waits_for_its_one_port_from_the_moment_it_joins(void **unused)
+{
+	const evtchn_port_t port = 1;
+	const struct sched_poll p = {.ports = (uintptr_t)&port, .nr_ports = 1};
+	evtchn_port_t got;
+	uint64_t timeout;
+
+	(void)unused;
+	start();
+	assert_int_equal(evc_bind_ipi(d1, 1, &got), 0);
+	assert_int_equal(evc_bind_ipi(d1, 1, &got), 0);
+	evb_lock(&d1->ports.bucket[0][1].lock, evc_host_relax);
+	fake.relax = send_to_another_port;
+	assert_int_equal(evc_poll(&d1->vcpu[0], (uintptr_t)&p, &timeout),
+			 EVC_BLOCK);
+	assert_int_equal(fake_wakes(), 0);
+	assert_int_equal(evc_send(d1, 1), 0);
+	assert_int_equal(fake_wakes(), 1);
+	assert_int_equal(evb_u32_load(&d1->nr_polling), 0);
+	fake_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -329,9 +291,9 @@ int main(void)
 		cmocka_unit_test(set_handler_while_the_old_one_binds_is_ebusy),
 		cmocka_unit_test(raise_while_the_port_is_reused_is_dropped),
 		cmocka_unit_test(pirq_while_the_port_is_reused_is_dropped),
-		cmocka_unit_test(wake_while_the_wait_is_narrowed_wakes),
-		cmocka_unit_test(wake_for_another_port_while_narrowed_does_not),
 		cmocka_unit_test(poll_with_a_send_after_joining_is_not_blocked),
+		cmocka_unit_test(
+			poll_waits_for_its_one_port_from_the_moment_it_joins),
 	};
 
 	return cmocka_run_group_tests_name("core_race", tests, NULL, NULL);

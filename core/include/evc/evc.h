@@ -370,7 +370,8 @@ void evc_pirq_raise(struct evc_domain *d, uint32_t pirq);
  * The guest sees the port (status) but cannot send on, close, move, unmask or
  * poll it, and reset spares it.
  *   -XEN_ENOENT  no such vCPU
- *   -XEN_EINVAL, -XEN_ENOSPC, -XEN_ENOMEM  no port
+ *   -XEN_EINVAL  @fn is NULL, or @d is being destroyed
+ *   -XEN_ENOSPC, -XEN_ENOMEM  no port
  *   -XEN_ENOBUFS seven other callbacks are in use already
  * SPEC 4.4
  */
