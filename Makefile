@@ -67,10 +67,9 @@ LIBS := $(LIB)/libevc.a $(LIB)/libevg.a $(LIB)/libevp.a
 PROGRAMS := $(BIN)/evtchn $(BIN)/evtchnd $(BIN)/alice_domU $(BIN)/alice_dom0
 
 .DEFAULT_GOAL := all
-.PHONY: all run check check-fast bench clean install format help \
-	lint fuzz-quick
+.PHONY: all run check check-fast bench clean install format help
 .DELETE_ON_ERROR:
-.SECONDARY:
+.PRECIOUS: $(BUILD)/obj/%.o $(BUILD)/san/%.o
 
 all: $(LIBS) $(PROGRAMS) $(call objs,$(ABI_SRCS) $(TEMPLATE_SRCS)) ## build everything (the default)
 
@@ -119,7 +118,12 @@ $(BUILD)/san/%.o: %.c Makefile
 define archive
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(AR) rcs $@ $(filter %.o,$^)
+endef
+
+define relocatable
+	@mkdir -p $(@D)
+	$(CC) -r -nostdlib $(filter %.o,$^) -o $@
 endef
 
 define program
@@ -132,18 +136,36 @@ define sanprogram
 	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) $(filter %.o %.a,$^) $(LDLIBS) -o $@
 endef
 
-$(LIB)/libevc.a: $(call objs,$(CORE_ALL))
+# What is linked from the core depends on FIFO; so this file's name does.
+FLAVOUR := $(BUILD)/flavour-fifo-$(FIFO)
+
+$(FLAVOUR):
+	@mkdir -p $(@D)
+	@rm -f $(BUILD)/flavour-*
+	@touch $@
+
+$(BUILD)/obj/libevc.o $(BIN)/evtchnd $(BIN)/evtchn $(BUILD)/san/bin/evtchnd \
+	$(BUILD)/san/bin/evtchn: $(FLAVOUR)
+
+# One object each, so that `nm -u` of the library is the list of its hooks.
+$(BUILD)/obj/libevc.o: $(call objs,$(CORE_ALL))
+	$(relocatable)
+$(BUILD)/obj/libevg.o: $(call objs,$(GUEST_SRCS))
+	$(relocatable)
+$(LIB)/libevc.a: $(BUILD)/obj/libevc.o
 	$(archive)
-$(LIB)/libevg.a: $(call objs,$(GUEST_SRCS))
+$(LIB)/libevg.a: $(BUILD)/obj/libevg.o
 	$(archive)
-$(LIB)/libevp.a: $(call objs,$(EVP_SRCS))
+# A process uses 2-level delivery without the rest of the core.
+EVP_ALL := $(EVP_SRCS) core/deliver_2l.c
+$(LIB)/libevp.a: $(call objs,$(EVP_ALL))
 	$(archive)
 
 $(BIN)/evtchnd: $(call objs,$(EVTCHND_SRCS) $(CORE_ALL))
 	$(program)
 $(BIN)/evtchn: $(call objs,$(EVTCHN_SRCS) $(REPLAY_SRCS) $(SIM_SRCS) $(EVP_CONTROL_SRCS) $(CORE_ALL) $(GUEST_SRCS))
 	$(program)
-$(BIN)/alice_%: $(call objs,examples/alice_%.c) $(LIB)/libevp.a $(LIB)/libevg.a $(LIB)/libevc.a
+$(BIN)/alice_%: $(call objs,examples/alice_%.c $(EVP_ALL) $(GUEST_SRCS))
 	$(program)
 
 # The same programs with sanitizers, for the tests.
@@ -151,7 +173,7 @@ $(BUILD)/san/bin/evtchnd: $(call sanobjs,$(EVTCHND_SRCS) $(CORE_ALL))
 	$(sanprogram)
 $(BUILD)/san/bin/evtchn: $(call sanobjs,$(EVTCHN_SRCS) $(REPLAY_SRCS) $(SIM_SRCS) $(EVP_CONTROL_SRCS) $(CORE_ALL) $(GUEST_SRCS))
 	$(sanprogram)
-$(BUILD)/san/bin/alice_%: $(call sanobjs,examples/alice_%.c $(EVP_SRCS) $(GUEST_SRCS) core/deliver_2l.c)
+$(BUILD)/san/bin/alice_%: $(call sanobjs,examples/alice_%.c $(EVP_ALL) $(GUEST_SRCS))
 	$(sanprogram)
 
 # Tests: tests/sources.mk says what each is linked with.

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Speed, as ratios to what one would use instead.  Usage: run.sh BUILD_DIR
+# docs/performance.md says how the figures of the real Xen were obtained.
 # Instructions repeat from run to run; times on a shared machine do not, so
 # times are medians of paired runs.
 set -eu

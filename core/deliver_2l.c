@@ -52,18 +52,14 @@ void evc_words_init(struct evc_words *w, void *shared_info,
 	w->sel_word = l->sel / sizeof(*page);
 }
 
-/* Returns EVC_RAISE when the bit was clear. */
-static inline unsigned int select_port(const struct evc_words *w, evb_u32 *info,
-				       evtchn_port_t port)
-{
-	/* MO-SEL: pending is set; pairs with collect_2l.c take_selector() */
-	if (evb_test_and_set_bit(info + w->sel_word, port >> w->port_shift))
-		return EVC_NOTHING;
-	return EVC_RAISE;
-}
-
-unsigned int evc_2l_post(const struct evc_words *w, evb_u32 *info,
-			 evtchn_port_t port)
+/*
+ * The lower rung.  EVC_RAISE: go on to the selector, with select_port().  In
+ * between the caller learns where the vCPU's vcpu_info is, in this order: who
+ * moves a vcpu_info sets every selector bit in the new place, which finds all
+ * pending bits that were set before (upcall.c).
+ */
+static inline unsigned int mark_pending(const struct evc_words *w,
+					evtchn_port_t port)
 {
 	if (port >= w->nr_ports)
 		return EVC_NOTHING;
@@ -71,20 +67,43 @@ unsigned int evc_2l_post(const struct evc_words *w, evb_u32 *info,
 	if (evb_test_and_set_bit(w->pending, port))
 		return EVC_NOTHING;
 	/* MO-MASK: pending is set, then mask is read; unmask the other way */
-	if (evb_test_bit(w->mask, port))
-		return EVC_NEW;
-	return EVC_NEW | select_port(w, info, port);
+	return evb_test_bit(w->mask, port) ? EVC_NEW : EVC_NEW | EVC_RAISE;
+}
+
+/* EVC_RAISE: the mask is gone and an event was behind it; as above. */
+static inline unsigned int clear_mask(const struct evc_words *w,
+				      evtchn_port_t port)
+{
+	if (port >= w->nr_ports || !evb_test_and_clear_bit(w->mask, port))
+		return EVC_NOTHING;
+	/* MO-MASK: mask is clear, then pending is read; post the other way */
+	return evb_test_bit(w->pending, port) ? EVC_RAISE : EVC_NOTHING;
+}
+
+/* The upper rung.  Takes EVC_RAISE out of @todo if the bit was set already. */
+static inline unsigned int select_port(const struct evc_words *w, evb_u32 *info,
+				       evtchn_port_t port, unsigned int todo)
+{
+	/* MO-SEL: pending is set; pairs with collect_2l.c take_selector() */
+	if (evb_test_and_set_bit(info + w->sel_word, port >> w->port_shift))
+		return todo & ~(unsigned int)EVC_RAISE;
+	return todo;
+}
+
+unsigned int evc_2l_post(const struct evc_words *w, evb_u32 *info,
+			 evtchn_port_t port)
+{
+	unsigned int todo = mark_pending(w, port);
+
+	return todo & EVC_RAISE ? select_port(w, info, port, todo) : todo;
 }
 
 unsigned int evc_2l_unmask(const struct evc_words *w, evb_u32 *info,
 			   evtchn_port_t port)
 {
-	if (port >= w->nr_ports || !evb_test_and_clear_bit(w->mask, port))
-		return EVC_NOTHING;
-	/* MO-MASK: mask is clear, then pending is read; post the other way */
-	if (!evb_test_bit(w->pending, port))
-		return EVC_NOTHING;
-	return select_port(w, info, port);
+	unsigned int todo = clear_mask(w, port);
+
+	return todo & EVC_RAISE ? select_port(w, info, port, todo) : todo;
 }
 
 /* --- the same, for the state machine ----------------------------------- */
@@ -98,15 +117,25 @@ static const struct evc_words *words_of(const struct evc_domain *d)
 static unsigned int post_2l(struct evc_domain *d, struct evc_vcpu *v,
 			    struct evc_channel *ch)
 {
-	return evc_2l_post(words_of(d), evb_ptr_load_acquire(&v->info),
-			   ch->port);
+	const struct evc_words *w = words_of(d);
+	unsigned int todo = mark_pending(w, ch->port);
+
+	/* MO-SEL: pending is set, then the place is read */
+	if (todo & EVC_RAISE)
+		todo = select_port(w, evb_ptr_load(&v->info), ch->port, todo);
+	return todo;
 }
 
 static unsigned int unmask_2l(struct evc_domain *d, struct evc_vcpu *v,
 			      struct evc_channel *ch)
 {
-	return evc_2l_unmask(words_of(d), evb_ptr_load_acquire(&v->info),
-			     ch->port);
+	const struct evc_words *w = words_of(d);
+	unsigned int todo = clear_mask(w, ch->port);
+
+	/* MO-SEL: as in post_2l(); pending was seen before this */
+	if (todo & EVC_RAISE)
+		todo = select_port(w, evb_ptr_load(&v->info), ch->port, todo);
+	return todo;
 }
 
 static void clear_2l(struct evc_domain *d, struct evc_channel *ch)

@@ -46,8 +46,8 @@
 
 static evb_u32 *word_of(const struct evc_domain *d, evtchn_port_t port)
 {
-	evb_u32 *page = evb_ptr_load_acquire(
-		&d->fifo->array[port / EVC_FIFO_PAGE_PORTS]);
+	evb_u32 *page =
+		evb_ptr_load(&d->fifo->array[port / EVC_FIFO_PAGE_PORTS]);
 
 	return page ? page + port % EVC_FIFO_PAGE_PORTS : NULL;
 }

@@ -26,6 +26,18 @@ static bool is_misaligned(const void *p, uintptr_t to)
 	return !p || (uintptr_t)p % to;
 }
 
+/* Lent in advance: as evc_host_bucket() would. */
+static bool has_bad_bucket(const struct evc_domain_config *c)
+{
+	uint32_t i;
+
+	for (i = 0; i < c->nr_buckets; i++) {
+		if ((uintptr_t)c->bucket[i] % _Alignof(struct evc_channel))
+			return true;
+	}
+	return false;
+}
+
 static int check_config(const struct evc_domain_config *c)
 {
 	if (!c->machine || c->domid >= DOMID_FIRST_RESERVED ||
@@ -35,7 +47,7 @@ static int check_config(const struct evc_domain_config *c)
 	    is_misaligned(c->shared_info, 8) || !c->map ||
 	    (c->nr_pirqs && !c->pirq_port) || !c->fifo != !c->fifo_vcpu)
 		return -XEN_EINVAL;
-	return 0;
+	return has_bad_bucket(c) ? -XEN_EINVAL : 0;
 }
 
 /* The vcpu_info a vCPU has before it registers one. */

@@ -87,7 +87,8 @@ int evc_init_control(struct evc_domain *d, struct evtchn_init_control *c)
 	fv = &d->fifo->vcpu[c->vcpu];
 	lock_domain(d);
 	rc = -XEN_EINVAL;
-	if (evb_ptr_load_acquire(&fv->control))
+	/* Nobody would unmap the pages of a domain that is destroyed. */
+	if (evb_u8_load(&d->dying) || evb_ptr_load_acquire(&fv->control))
 		goto unlock;
 	page = evc_host_map_frame(d, c->control_gfn);
 	if (!page)
@@ -151,13 +152,13 @@ int evc_expand_array(struct evc_domain *d, uint64_t array_gfn)
 		rc = -XEN_ENOSPC;
 		goto unlock;
 	}
-	page = evc_host_map_frame(d, array_gfn);
+	page = evb_u8_load(&d->dying) ? NULL : evc_host_map_frame(d, array_gfn);
 	if (!page) {
 		rc = -XEN_EINVAL;
 		goto unlock;
 	}
-	evb_ptr_store_release(&f->array[f->nr_pages], page);
-	evb_fence(); /* MO-PARK: publish the page before looking */
+	/* MO-PARK: publish the page, then look */
+	evb_ptr_store(&f->array[f->nr_pages], page);
 	post_parked(d, f->nr_pages * EVC_FIFO_PAGE_PORTS,
 		    (f->nr_pages + 1) * EVC_FIFO_PAGE_PORTS);
 	f->nr_pages++;

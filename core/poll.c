@@ -21,10 +21,15 @@
 #include "port_table.h"
 #include "send.h"
 
+/*
+ * Counted before it is in the set, and until after it has left it: nr_polling
+ * may be too high for a moment, never too low, or a sender would not look.
+ */
 static void join(struct evc_vcpu *v, uint32_t what)
 {
-	if (evb_u32_xchg(&v->poll, what) == EVC_POLL_NONE)
-		(void)evb_u32_add(&v->domain->nr_polling, 1);
+	(void)evb_u32_add(&v->domain->nr_polling, 1);
+	if (evb_u32_xchg(&v->poll, what) != EVC_POLL_NONE)
+		(void)evb_u32_add(&v->domain->nr_polling, UINT32_MAX);
 }
 
 /* True: @v was in the poll set and the caller is the one who took it out. */

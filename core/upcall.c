@@ -14,7 +14,7 @@
 void evc_upcall_raise(struct evc_vcpu *v)
 {
 	/* evtchn_upcall_pending is the first byte of vcpu_info, in both widths */
-	evb_u8 *flag = evb_ptr_load_acquire(&v->info);
+	evb_u8 *flag = evb_ptr_load(&v->info);
 
 	/* MO-UPCALL: selector is set; pairs with upcall.c evg_upcall_take() */
 	if (evb_u8_xchg(flag, 1))
@@ -48,8 +48,8 @@ int evc_vcpu_register_info(struct evc_vcpu *v, void *info)
 	for (i = 0; i < sizeof(struct vcpu_info) / sizeof(*new); i++)
 		evb_u32_store_relaxed(&new[i], evb_u32_load_relaxed(&old[i]));
 	v->info_registered = true;
-	evb_ptr_store_release(&v->info, info);
-	evb_fence(); /* MO-SEL: the new place before the bits in it */
+	/* MO-SEL: the new place, then the bits in it */
+	evb_ptr_store(&v->info, info);
 	for (i = 0; i < w->nr_ports >> w->port_shift; i += 32)
 		evb_u32_store(&new[w->sel_word + i / 32], UINT32_MAX);
 	evc_upcall_raise(v);

@@ -34,14 +34,18 @@ static int number_of(const struct evg_guest *g, const struct evg_irq *q)
 }
 
 /* The entry of a bound irq, or NULL.  Locks: irqs. */
-static struct evg_irq *find_locked(struct evg_guest *g, int irq)
+static struct evg_irq *entry_of(struct evg_guest *g, int irq)
 {
-	struct evg_irq *q;
-
 	if (irq < g->irq_base || (uint32_t)(irq - g->irq_base) >= g->nr_irqs)
 		return NULL;
-	q = &g->irq[irq - g->irq_base];
-	return q->references ? q : NULL;
+	return &g->irq[irq - g->irq_base];
+}
+
+static struct evg_irq *find_locked(struct evg_guest *g, int irq)
+{
+	struct evg_irq *q = entry_of(g, irq);
+
+	return q && q->references ? q : NULL;
 }
 
 static evtchn_port_t port_of(const struct evg_irq *q)
@@ -51,6 +55,19 @@ static evtchn_port_t port_of(const struct evg_irq *q)
 
 /* --- ports and irqs -------------------------------------------------------- */
 
+/* All but the port, which others read without the lock.  Locks: irqs. */
+static void clear_entry(struct evg_irq *q)
+{
+	q->references = 0;
+	q->depth = 0;
+	q->handler = NULL;
+	q->dev_id = NULL;
+	q->name = NULL;
+	q->flags = 0;
+	evb_u32_store_relaxed(&q->count, 0);
+	evb_u32_store_relaxed(&q->spurious, 0);
+}
+
 /* A free entry for @port, or NULL.  Locks: irqs. */
 static struct evg_irq *take_locked(struct evg_guest *g, evtchn_port_t port)
 {
@@ -59,7 +76,7 @@ static struct evg_irq *take_locked(struct evg_guest *g, evtchn_port_t port)
 	for (i = 0; i < g->nr_irqs; i++) {
 		if (port_of(&g->irq[i]))
 			continue;
-		g->irq[i] = (struct evg_irq){.references = 0};
+		clear_entry(&g->irq[i]);
 		evb_u32_store_relaxed(&g->irq[i].port, port);
 		evb_u32_store_relaxed(&g->port[port].irq, i + 1);
 		return &g->irq[i];
@@ -132,15 +149,13 @@ int evg_irq_of_port(evtchn_port_t port)
 	return index ? g->irq_base + (int)index - 1 : -1;
 }
 
+/* On the path of a send, so without the lock. */
 evtchn_port_t evg_irq_port(int irq)
 {
 	struct evg_guest *g = evg_plat_this_guest();
-	unsigned long saved = lock_irqs(g);
-	struct evg_irq *q = find_locked(g, irq);
-	evtchn_port_t port = q ? port_of(q) : 0;
+	struct evg_irq *q = entry_of(g, irq);
 
-	unlock_irqs(g, saved);
-	return port;
+	return q ? port_of(q) : 0;
 }
 
 /* --- handlers -------------------------------------------------------------- */

@@ -4,6 +4,8 @@ bin_of = $(patsubst tests/%.c,$(BUILD)/test/%,$(1))
 
 TESTS_ALL := $(call bin_of,$(TESTS_CORE) $(TESTS_GUEST) $(TESTS_SIM) $(TESTS_PROCESS))
 
+$(TESTS_ALL): $(FLAVOUR)
+
 .PHONY: tests
 tests: $(TESTS_ALL) $(BUILD)/san/bin/evtchn $(BUILD)/san/bin/evtchnd
 
@@ -25,7 +27,7 @@ $(call bin_of,$(TESTS_GUEST)): $(BUILD)/test/%: $(BUILD)/san/tests/%.o \
 	$(test_program)
 
 $(call bin_of,$(TESTS_PROCESS)): $(BUILD)/test/%: $(BUILD)/san/tests/%.o \
-		$(call sanobjs,core/deliver_2l.c $(GUEST_SRCS) $(EVP_SRCS))
+		$(call sanobjs,$(EVP_ALL) $(GUEST_SRCS))
 	$(test_program)
 
 # test_sim_send_path listens at the stations of docs/path-of-a-send.md.

@@ -4,6 +4,7 @@
 TESTS_CORE := $(wildcard tests/unit/test_core_*.c) tests/unit/test_states.c
 ifeq ($(FIFO),none)
 TESTS_CORE := $(filter-out tests/unit/test_core_fifo.c,$(TESTS_CORE))
+TEST_CFLAGS += -DEVC_TEST_NO_FIFO
 endif
 # The guest library on a platform inside the test.
 TESTS_GUEST := $(wildcard tests/unit/test_guest_*.c) tests/unit/test_collect_2l.c

@@ -489,7 +489,7 @@ static void errors_in_pairs_come_in_the_order_of_the_spec(void **unused)
 		try_all(&calls[i]);
 }
 
-/* Without FIFO in the core: after the copy, and whatever the argument. */
+/* A domain that was lent no memory for FIFO: whatever the argument. */
 static void fifo_operations_without_fifo_are_not_supported(void **unused)
 {
 	struct world w;

@@ -146,6 +146,20 @@ static void reset_and_destroy_unmap_every_frame(void **unused)
 	fake_end();
 }
 
+/* Nobody would ever unmap them. */
+static void destroyed_domain_gets_no_frames(void **unused)
+{
+	struct evtchn_init_control c = {.vcpu = 2, .offset = 256};
+
+	(void)unused;
+	start_fifo();
+	assert_int_equal(evc_domain_destroy(d1), 0);
+	assert_int_equal(evc_init_control(d1, &c), -XEN_EINVAL);
+	assert_int_equal(evc_expand_array(d1, 1), -XEN_EOPNOTSUPP);
+	assert_int_equal(fake.mapped, 0);
+	fake_end();
+}
+
 /* --- parked events (SPEC 11, L1 and L2) ------------------------------------ */
 
 static void parked_event_is_posted_once(void **unused)
@@ -337,6 +351,7 @@ int main(void)
 			domain_without_lent_fifo_memory_stays_two_level),
 		cmocka_unit_test(expand_array_ends_at_128_pages),
 		cmocka_unit_test(reset_and_destroy_unmap_every_frame),
+		cmocka_unit_test(destroyed_domain_gets_no_frames),
 		cmocka_unit_test(parked_event_is_posted_once),
 		cmocka_unit_test(parked_event_of_a_closed_port_is_forgotten),
 		cmocka_unit_test(pending_bits_of_two_level_are_carried_over),

@@ -3,7 +3,8 @@
  * The table of docs/states.md, executed: every state of a port x every
  * operation number 0..14, through evc_hypercall(), checked for the return
  * value, the resulting state of the port and, where there is one, of its
- * peer.  Each cell starts from a fresh world.
+ * peer.  Each cell starts from a fresh world; the whole table is walked twice,
+ * with domain 1 in the 2-level and in the FIFO ABI.
  *
  * The subject is port P of domain 1.  Domain 2 is the other end of unbound and
  * connected ports.  For operations that do not name a port of their own
@@ -94,15 +95,44 @@ static const struct cell table[NR_OPS][NR_STATES] = {
 	[EVTCHNOP_reset_cont] = ALL(E(EBUSY)),
 };
 
+/* The rows that differ when domain 1 uses FIFO event channels. */
+static const struct cell fifo_init_control[NR_STATES] = ALL(OK);
+static const struct cell fifo_expand_array[NR_STATES] = ALL(OK);
+static const struct cell fifo_set_priority[NR_STATES] = {
+	E(EACCES), E(EACCES), OK, OK, OK, OK, OK};
+
+static const struct cell *row_of(uint32_t op, bool fifo)
+{
+	if (fifo && op == EVTCHNOP_init_control)
+		return fifo_init_control;
+	if (fifo && op == EVTCHNOP_expand_array)
+		return fifo_expand_array;
+	if (fifo && op == EVTCHNOP_set_priority)
+		return fifo_set_priority;
+	return table[op];
+}
+
 struct subject {
 	struct evc_domain *d1, *d2;
 	evtchn_port_t port, peer; /* peer: of d2, 0 = none */
 };
 
-static void make_subject(struct subject *s, enum evc_state state)
+/* Domain 1 switches over; vCPU 1 has no control block yet. */
+static void enter_fifo(struct evc_domain *d)
+{
+	struct evtchn_init_control c = {.control_gfn = 0};
+
+	assert_int_equal(evc_init_control(d, &c), 0);
+	assert_int_equal(evc_expand_array(d, 1), 0);
+}
+
+static void make_subject(struct subject *s, enum evc_state state, bool fifo)
 {
 	fake_start(false);
-	s->d1 = fake_domain(1);
+	s->d1 = fake_add(&(struct fake_options){
+		.domid = 1, .width = EVC_WIDTH_64, .fifo = fifo});
+	if (fifo)
+		enter_fifo(s->d1);
 	s->d2 = fake_domain(2);
 	s->port = 5;
 	s->peer = 0;
@@ -173,6 +203,10 @@ static void fill_arg(union arg *a, uint32_t op, const struct subject *s)
 		a->bind_vcpu.port = s->port;
 		a->bind_vcpu.vcpu = 1;
 		break;
+	case EVTCHNOP_init_control:
+		a->init_control.vcpu = 1;
+		a->init_control.offset = 128;
+		break;
 	case EVTCHNOP_reset:
 	case EVTCHNOP_reset_cont:
 		a->reset.dom = DOMID_SELF;
@@ -181,9 +215,8 @@ static void fill_arg(union arg *a, uint32_t op, const struct subject *s)
 		a->set_priority.port = s->port;
 		a->set_priority.priority = 3;
 		break;
-	default: /* close, send, unmask; bind_ipi and the FIFO ones take 0s */
-		if (op != EVTCHNOP_bind_ipi && op != EVTCHNOP_init_control &&
-		    op != EVTCHNOP_expand_array)
+	default: /* close, send, unmask; bind_ipi and expand_array take 0s */
+		if (op != EVTCHNOP_bind_ipi && op != EVTCHNOP_expand_array)
 			a->port = s->port;
 		break;
 	}
@@ -198,15 +231,15 @@ static void check(const char *what, enum evc_state state, uint32_t op, long got,
 			 state_name[state], op, what, got, want);
 }
 
-static void check_cell(enum evc_state state, uint32_t op)
+static void check_cell(enum evc_state state, uint32_t op, bool fifo)
 {
-	const struct cell *want = &table[op][state];
+	const struct cell *want = &row_of(op, fifo)[state];
 	uint32_t before, peer_before = 0;
 	struct subject s;
 	union arg a;
 	int rc;
 
-	make_subject(&s, state);
+	make_subject(&s, state, fifo);
 	before = fake_status(s.d1, s.port).status;
 	if (s.peer)
 		peer_before = fake_status(s.d2, s.peer).status;
@@ -225,14 +258,24 @@ static void check_cell(enum evc_state state, uint32_t op)
 	fake_end();
 }
 
-#define ROW(op)                                                           \
-	static void every_state_##op(void **unused)                       \
-	{                                                                 \
-		uint32_t state;                                           \
-                                                                          \
-		(void)unused;                                             \
-		for (state = 0; state < NR_STATES; state++)               \
-			check_cell((enum evc_state)state, EVTCHNOP_##op); \
+#ifdef EVC_TEST_NO_FIFO
+#define FIFO_TOO 0
+#else
+#define FIFO_TOO 1
+#endif
+
+#define ROW(op)                                                     \
+	static void every_state_##op(void **unused)                 \
+	{                                                           \
+		uint32_t state;                                     \
+		int fifo;                                           \
+                                                                    \
+		(void)unused;                                       \
+		for (fifo = 0; fifo <= FIFO_TOO; fifo++) {          \
+			for (state = 0; state < NR_STATES; state++) \
+				check_cell((enum evc_state)state,   \
+					   EVTCHNOP_##op, fifo);    \
+		}                                                   \
 	}
 
 ROW(bind_interdomain)
@@ -257,13 +300,13 @@ static void send_posts_to_the_other_end_only(void **unused)
 	struct subject s;
 
 	(void)unused;
-	make_subject(&s, EVC_ST_INTERDOMAIN);
+	make_subject(&s, EVC_ST_INTERDOMAIN, false);
 	assert_int_equal(evc_send(s.d1, s.port), 0);
 	assert_true(fake_pending(s.d2, s.peer));
 	assert_false(fake_pending(s.d1, s.port));
 	fake_end();
 
-	make_subject(&s, EVC_ST_IPI);
+	make_subject(&s, EVC_ST_IPI, false);
 	assert_int_equal(evc_send(s.d1, s.port), 0);
 	assert_true(fake_pending(s.d1, s.port));
 	assert_int_equal(fake_last_kick()->id, 1);

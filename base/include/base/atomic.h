@@ -21,8 +21,8 @@
  * not compile by accident.  They have the size and alignment of the plain
  * type: an ABI structure in shared memory may be viewed through them.
  *
- * tests/interleave replaces this header by one with the same functions and a
- * yield point in each.
+ * A test that wants to step between two of them replaces the functions by
+ * macros around the file it includes (tests/unit/test_core_steps.c).
  */
 #ifndef BASE_ATOMIC_H
 #define BASE_ATOMIC_H
@@ -167,6 +167,16 @@ static inline uint64_t evb_u64_and(evb_u64 *p, uint64_t v)
 
 /* --- pointers ---------------------------------------------------------- */
 
+static inline void *evb_ptr_load(const evb_ptr *p)
+{
+	return __atomic_load_n(&p->v, __ATOMIC_SEQ_CST);
+}
+
+static inline void evb_ptr_store(evb_ptr *p, void *v)
+{
+	__atomic_store_n(&p->v, v, __ATOMIC_SEQ_CST);
+}
+
 static inline void *evb_ptr_load_acquire(const evb_ptr *p)
 {
 	return __atomic_load_n(&p->v, __ATOMIC_ACQUIRE);
@@ -182,7 +192,8 @@ static inline void evb_ptr_store_release(evb_ptr *p, void *v)
 /*
  * Bit @nr of a little-endian bitmap is the same memory bit whether the bitmap
  * is declared as 32-bit or as 64-bit words; 32-bit words serve both layouts
- * of shared_info.  All three are full barriers.
+ * of shared_info.  The first two are full barriers, the third is a sequentially
+ * consistent load.
  */
 static inline bool evb_test_and_set_bit(evb_u32 *map, uint32_t nr)
 {

@@ -48,10 +48,12 @@
 /*
  * evc_machine_init - prepare what all domains of a hypervisor share.
  *
- * @xen_4_17  answer as Xen 4.17 did where today's Xen differs: status of a
- *            hypervisor-owned port gives -XEN_EACCES, any domain may bind a
+ * @xen_4_17  answer as Xen 4.17 did where we or today's Xen differ: status of
+ *            a hypervisor-owned port gives -XEN_EACCES, any domain may bind a
  *            global VIRQ, its handler may be changed while it is bound, a
- *            second vcpu_info registration gives -XEN_EINVAL.  SPEC 10
+ *            second vcpu_info registration gives -XEN_EINVAL, and a FIFO event
+ *            that waited for its page is found again by later pages, even if
+ *            the port is closed.  SPEC 10, SPEC 11 L1 and L2
  * Context: once, before anything else, by one CPU.
  */
 void evc_machine_init(struct evc_machine *m, bool xen_4_17, void *host);
@@ -100,7 +102,10 @@ void evc_domain_set_target(struct evc_domain *d, struct evc_domain *target);
  * evc_domain_set_width - latch the width of the guest's shared_info.
  *
  * An HVM guest may turn out to be a 32-bit one after its creation.  Moves no
- * bits.  vCPUs whose vcpu_info was registered keep its place.
+ * bits: an event that is pending, or posted meanwhile, may have its selector bit
+ * in the layout that is left, so it is for a moment when the guest has no event
+ * in use yet, as Xen does it.  vCPUs whose vcpu_info was registered keep its
+ * place.
  */
 void evc_domain_set_width(struct evc_domain *d, enum evc_width width);
 
@@ -286,10 +291,40 @@ int evc_unmask(struct evc_domain *d, evtchn_port_t port);
 int evc_reset(struct evc_domain *d, domid_t domid, bool cont);
 
 /*
- * FIFO event channels.  In a core linked without them (fifo_none.c):
- *   -XEN_EOPNOTSUPP  always
+ * evc_init_control - give a vCPU its FIFO control block.  The domain's first
+ * one switches it over: what is pending in the 2-level bitmap waits for the
+ * array page of its port, masks are not carried over.
+ *
+ * @c->control_gfn, @c->offset  where the block is: any values
+ * @c->link_bits                out: 17
+ *   -XEN_EOPNOTSUPP  the domain was lent no memory for FIFO, or the core is
+ *                    linked without it (fifo_none.c)
+ *   -XEN_ENOENT      no vCPU @c->vcpu
+ *   -XEN_EINVAL      the block would not lie inside one page, at a multiple of
+ *                    8; evc_host_map_frame() refused the frame; the vCPU has a
+ *                    block; or @d is being destroyed
+ * Locks: @d's; for the first one also those of all its channels and their
+ *        peers, one pair at a time.
+ * Order: MO-PARK.
+ * Bound: O(1); the first one O(existing ports).
+ * SPEC 1.2, 3.2
  */
 int evc_init_control(struct evc_domain *d, struct evtchn_init_control *c);
+
+/*
+ * evc_expand_array - add a page of 1024 event words, and post what waited for
+ * it.
+ *
+ * @array_gfn  any value
+ *   -XEN_EOPNOTSUPP  @d does not use FIFO event channels
+ *   -XEN_ENOSPC      it has all 128 pages
+ *   -XEN_EINVAL      evc_host_map_frame() refused the frame, or @d is being
+ *                    destroyed
+ * Locks: @d's, and those of the page's channels, one at a time.
+ * Order: MO-PARK.
+ * Bound: 1024 channels.
+ * SPEC 1.2, 3.2
+ */
 int evc_expand_array(struct evc_domain *d, uint64_t array_gfn);
 
 /*

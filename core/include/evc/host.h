@@ -60,7 +60,8 @@ int evc_host_permit(const struct evc_domain *caller,
  * @v has a deliverable event it did not have before: if it is blocked, make
  * it runnable; if it runs on another CPU, make it look (an interrupt); if it
  * is the one running here, nothing is needed.
- * Locks: channel locks may be held.  Bound: short, it is on the send path.
+ * Locks: domain and channel locks may be held.  Bound: short, it is on the send
+ * path.
  * Order: the vCPU must see every write made before this call once it runs
  * (MO-BLOCK: before blocking, it must mark itself blocked, then look at
  * evtchn_upcall_pending once more).
@@ -93,9 +94,11 @@ void evc_host_relax(void);
 /*
  * PIRQs.  permit: may @d use this line (checked before anything is changed)?
  * 0 or -XEN_EPERM.  bind: connect the line to the guest; 0, -XEN_EINVAL (not
- * mapped), -XEN_EBUSY (used, or not shareable), -XEN_ENOMEM.  unbind: the
- * port was closed.  move: the port is now delivered to @vcpu.
- * Locks: @d's lock is held; for move, the channel's.
+ * mapped), -XEN_EBUSY (used, or not shareable), -XEN_ENOMEM.  The port is there
+ * when evc_bind_pirq() returns: a line that fires before must be held back, or
+ * evc_pirq_raise() called again then.  unbind: the port is being closed.  move:
+ * the port is now delivered to @vcpu.
+ * Locks: @d's lock is held; for unbind also the channel's; for move only that.
  */
 int evc_host_pirq_permit(struct evc_domain *d, uint32_t pirq);
 int evc_host_pirq_bind(struct evc_domain *d, uint32_t pirq, uint32_t flags);

@@ -18,6 +18,8 @@
  *   machine.lock      the tables of global VIRQ handlers and of consumers
  *     domain.lock     which ports, VIRQs and PIRQs of the domain are taken
  *       channel.lock  state and peer of one channel; two by address
+ *         fifo.move       the queue a port of the domain was linked on last
+ *           queue.lock    tail of one FIFO queue; two by address
  *
  * Never two domain locks at once.
  */
