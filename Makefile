@@ -92,14 +92,14 @@ clean: ## remove build/
 	rm -rf $(BUILD)
 
 install: all ## programs, libraries and headers to PREFIX (default /usr/local)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib \
-		$(DESTDIR)$(PREFIX)/include/evtchn
-	install $(BIN)/evtchn $(BIN)/evtchnd $(DESTDIR)$(PREFIX)/bin
-	install -m 644 $(LIBS) $(DESTDIR)$(PREFIX)/lib
-	@dest=$$(cd $(DESTDIR)$(PREFIX)/include/evtchn && pwd) && \
-	for part in abi base core guest hosts/process; do \
-		(cd $$part/include && find . -name '*.h' \
-			-exec install -Dm 644 {} $$dest/{} \;) || exit 1; \
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib"
+	install $(BIN)/evtchn $(BIN)/evtchnd "$(DESTDIR)$(PREFIX)/bin"
+	install -m 644 $(LIBS) "$(DESTDIR)$(PREFIX)/lib"
+	@for part in abi base core guest hosts/process; do \
+		for h in $$part/include/*/*.h; do \
+			install -D -m 644 "$$h" "$(DESTDIR)$(PREFIX)/include/evtchn/$${h#*/include/}" \
+				|| exit 1; \
+		done \
 	done
 
 format: ## reformat the sources with clang-format

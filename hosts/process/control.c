@@ -8,6 +8,7 @@
 #include "control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,6 +53,13 @@ void evp_hdr_init(struct evp_hdr *h, enum evp_type type, size_t len,
 	h->seq = seq;
 }
 
+/* To receive, exactly this: CMSG_SPACE() is rounded up to one descriptor more. */
+#define CONTROL_LEN CMSG_LEN(EVP_FDS_MAX * sizeof(int))
+
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 4
+#endif
+
 union fd_space {
 	char bytes[CMSG_SPACE(EVP_FDS_MAX * sizeof(int))];
 	struct cmsghdr align;
@@ -82,19 +90,56 @@ int evp_send_packet(int sock, const void *msg, size_t len, const int *fd,
 	return 0;
 }
 
-static void take_fds(struct msghdr *m, struct evp_packet *p)
+/*
+ * A program may run without standard streams; what it prints must not end in
+ * one of our descriptors.  Takes @fd over.  Negative stays negative.
+ */
+static int above_streams(int fd)
 {
-	struct cmsghdr *c = CMSG_FIRSTHDR(m);
-	size_t n;
+	int lifted;
 
-	p->nr_fds = 0;
-	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-		return;
-	n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-	if (n > EVP_FDS_MAX)
-		n = EVP_FDS_MAX;
-	memcpy(p->fd, CMSG_DATA(c), n * sizeof(int));
-	p->nr_fds = (unsigned int)n;
+	if (fd < 0 || fd > STDERR_FILENO)
+		return fd;
+	lifted = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	(void)close(fd);
+	return lifted;
+}
+
+/* Every descriptor in @c is ours now; what is too much is closed at once. */
+static void take_fds(struct cmsghdr *c, struct evp_packet *p)
+{
+	size_t i, n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	int fd;
+
+	for (i = 0; i < n; i++) {
+		memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+		fd = above_streams(fd);
+		if (p->nr_fds < EVP_FDS_MAX)
+			p->fd[p->nr_fds++] = fd;
+		else
+			(void)close(fd);
+	}
+}
+
+/*
+ * A socket that came by ADOPT has the options its peer gave it, so the kernel
+ * may add credentials, or a pidfd.  False: there is something nobody wants.
+ */
+static bool take_control(struct msghdr *m, struct evp_packet *p)
+{
+	struct cmsghdr *c;
+	bool wanted = true;
+
+	for (c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		bool rights = c->cmsg_level == SOL_SOCKET &&
+			      c->cmsg_type == SCM_RIGHTS;
+
+		if (rights ||
+		    (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_PIDFD))
+			take_fds(c, p);
+		wanted &= rights;
+	}
+	return wanted;
 }
 
 void evp_packet_close_fds(struct evp_packet *p)
@@ -135,20 +180,21 @@ int evp_recv_packet(int sock, struct evp_packet *p, int flags)
 	struct msghdr m = {.msg_iov = &iov,
 			   .msg_iovlen = 1,
 			   .msg_control = &space,
-			   .msg_controllen = sizeof(space)};
+			   .msg_controllen = CONTROL_LEN};
+	bool wanted;
 	ssize_t n;
 
 	p->nr_fds = 0;
 	n = receive_raw(sock, &m, flags);
 	if (n < 0)
 		return -errno;
-	take_fds(&m, p);
+	wanted = take_control(&m, p);
 	p->len = (size_t)n;
 	if (n == 0) {
 		evp_packet_close_fds(p);
 		return -ECONNRESET;
 	}
-	if (!is_well_formed(p, m.msg_flags)) {
+	if (!wanted || !is_well_formed(p, m.msg_flags)) {
 		evp_packet_close_fds(p);
 		return -EPROTO;
 	}
@@ -166,7 +212,7 @@ int evp_control_connect(const char *path, int *fd)
 		return evp_fail(-ENAMETOOLONG, "socket path '%s' is too long",
 				path);
 	strcpy(un.sun_path, path);
-	s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	s = above_streams(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
 	if (s < 0)
 		return evp_fail(-errno, "cannot make a socket");
 	if (connect(s, (const struct sockaddr *)&un, sizeof(un))) {
@@ -290,6 +336,11 @@ int evp_control_adopt(int session, int *fd)
 				session);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return evp_fail(-errno, "cannot make a socket");
+	pair[0] = above_streams(pair[0]);
+	if (pair[0] < 0) {
+		(void)close(pair[1]);
+		return evp_fail(-EMFILE, "cannot make a socket");
+	}
 	evp_hdr_init(&m.hdr, EVP_ADOPT, sizeof(m), 0);
 	rc = evp_send_packet(session, &m, sizeof(m), &pair[1], 1, 0);
 	(void)close(pair[1]);

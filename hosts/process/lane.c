@@ -15,42 +15,22 @@
 
 /* --- the sender ------------------------------------------------------------ */
 
-/* True: nobody had set a selector bit, so nobody else will ring. */
-static inline bool raise_slot(struct evp_lane_page *p, uint32_t slot,
-			      enum evp_sent *sent)
+enum evp_sent evp_lane_send(struct evp_lane_page *p, int bell, uint32_t slot)
 {
 	uint32_t word = slot / 64 % EVP_LANE_WORDS;
 	uint64_t bit = 1ull << slot % 64;
 
-	*sent = EVP_MERGED;
 	/* MO-LANE: the payload before the bit; pairs with take_word() */
 	if (evb_u64_or(&p->pending[word], bit) & bit)
-		return false;
-	*sent = EVP_SET;
+		return EVP_MERGED;
 	/* MO-LANE: pending before selector; pairs with take_selector() */
-	return evb_u64_or(&p->selector, 1ull << word) == 0;
-}
-
-enum evp_sent evp_lane_send(struct evp_lane_page *p, int bell, uint32_t slot)
-{
-	enum evp_sent sent;
-
-	if (!raise_slot(p, slot, &sent))
-		return sent;
+	if (evb_u64_or(&p->selector, 1ull << word))
+		return EVP_SET; /* who set the first bit of it rings */
 	/* MO-ARM: the selector is set; pairs with evp_lane_arm() */
-	if (evb_u32_load(&p->armed) && evb_u32_xchg(&p->armed, 0)) {
-		evp_kick(bell);
-		sent = EVP_RANG;
-	}
-	return sent;
-}
-
-enum evp_sent evp_lane_set(struct evp_lane_page *p, uint32_t slot)
-{
-	enum evp_sent sent;
-
-	(void)raise_slot(p, slot, &sent);
-	return sent;
+	if (!evb_u32_load(&p->armed) || !evb_u32_xchg(&p->armed, 0))
+		return EVP_SET;
+	evp_kick(bell);
+	return EVP_RANG;
 }
 
 /* --- the receiver, awake --------------------------------------------------- */

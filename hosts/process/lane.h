@@ -16,7 +16,8 @@
  *          receiver: take the selector, then the pending words.
  * MO-ARM   sender: set the selector, then look at armed.
  *          receiver: set armed, then look at the selector.  One of them sees
- *          the other, so nobody falls asleep on an event.
+ *          the other, so nobody falls asleep on an event.  Whoever moves the
+ *          selector away from 0 rings: the senders after him rely on it.
  *
  * The fields of one lane with few channels share a cache line on purpose: one
  * transfer carries the whole ladder from core to core.
@@ -63,9 +64,6 @@ enum evp_sent {
  *          call when it sleeps.
  */
 enum evp_sent evp_lane_send(struct evp_lane_page *p, int bell, uint32_t slot);
-
-/* As above, but never rings. */
-enum evp_sent evp_lane_set(struct evp_lane_page *p, uint32_t slot);
 
 /* Which words have pending bits; they are the caller's now. */
 uint64_t evp_lane_take_selector(struct evp_lane_page *p);

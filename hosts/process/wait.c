@@ -236,6 +236,8 @@ void evp_collect(struct evp_guest *g)
 	if (g->nr_hot < g->nr_lanes)
 		find_warm(g);
 	take_hot(g);
+	/* Hot or not: the socket, which wakes us as well, is no bell. */
+	evp_collect_broker(g);
 	if (!g->news)
 		return;
 	evp_read_news(g);

@@ -57,6 +57,7 @@ struct broker {
 
 static char evtchnd_path[4096];
 static struct broker broker;
+static void (*prepare_broker)(void); /* in its process, before it is run */
 
 static inline void find_evtchnd(const char *argv0)
 {
@@ -85,6 +86,8 @@ static inline void start_broker(struct broker *b)
 	if (b->pid == 0) {
 		(void)fcntl(ready[1], F_SETFD, 0);
 		(void)alarm(0);
+		if (prepare_broker)
+			prepare_broker();
 		execl(evtchnd_path, "evtchnd", "--socket", b->path,
 		      "--ready-fd", fd, (char *)NULL);
 		fprintf(stderr, "# cannot run %s\n", evtchnd_path);
@@ -294,6 +297,21 @@ static inline int open_session(uint32_t want, uint32_t *domid)
 	CHECK(evp_control_hello(fd, NULL) == 0);
 	CHECK(evp_control_reserve(fd, want, "session", domid) == 0);
 	return fd;
+}
+
+/* The broker has to end the connection, perhaps after a refusal. */
+static inline void expect_end(int fd)
+{
+	struct evp_packet p;
+	int rc;
+
+	do {
+		rc = evp_recv_packet(fd, &p, 0);
+		if (!rc)
+			evp_packet_close_fds(&p);
+	} while (!rc);
+	CHECK(rc == -ECONNRESET);
+	(void)close(fd);
 }
 
 /* --- a peer that answers ------------------------------------------------------- */

@@ -40,21 +40,6 @@ static void lane_page_cannot_be_shrunk_or_grown(void **state)
 	(void)close(fd);
 }
 
-/* The broker has to end the connection, perhaps after a refusal. */
-static void expect_end(int fd)
-{
-	struct evp_packet p;
-	int rc;
-
-	do {
-		rc = evp_recv_packet(fd, &p, 0);
-		if (!rc)
-			evp_packet_close_fds(&p);
-	} while (!rc);
-	CHECK(rc == -ECONNRESET);
-	(void)close(fd);
-}
-
 static void send_header(int fd, uint32_t magic, uint16_t version, uint16_t type,
 			uint32_t len, size_t really)
 {

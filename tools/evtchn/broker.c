@@ -19,6 +19,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -30,13 +31,42 @@
 
 #define READY_FD	 3
 #define READY_TIMEOUT_MS 10000
+#define LOCK_PATIENCE_S	 3
 
 /* --- The lock ------------------------------------------------------------- */
+
+static void interrupt(int sig)
+{
+	(void)sig; /* it is enough that flock() returns */
+}
+
+/*
+ * Others hold it for a moment while they connect.  If it takes longer, say
+ * what we are waiting for; somebody may have been stopped while holding it.
+ */
+static int take_lock(const char *command, int fd, const char *path)
+{
+	const struct sigaction on_alarm = {.sa_handler = interrupt};
+	struct sigaction old;
+	int rc;
+
+	sigaction(SIGALRM, &on_alarm, &old);
+	alarm(LOCK_PATIENCE_S);
+	while ((rc = flock(fd, LOCK_EX)) && errno == EINTR)
+		cli_error(command,
+			  "waiting for '%s': another evtchn holds it; see "
+			  "who with: fuser '%s'",
+			  path, path);
+	alarm(0);
+	sigaction(SIGALRM, &old, NULL);
+
+	return rc;
+}
 
 int broker_lock(const char *command, const char *socket)
 {
 	char path[PATH_MAX];
-	int fd, rc;
+	int fd;
 
 	snprintf(path, sizeof(path), "%s.lock", socket);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -47,10 +77,7 @@ int broker_lock(const char *command, const char *socket)
 			  path, strerror(errno));
 		return -1;
 	}
-	do
-		rc = flock(fd, LOCK_EX);
-	while (rc && errno == EINTR);
-	if (rc) {
+	if (take_lock(command, fd, path)) {
 		cli_error(command, "cannot lock '%s': %s", path,
 			  strerror(errno));
 		close(fd);

@@ -12,7 +12,10 @@
  * si_code tells one from the other.
  */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -38,12 +41,33 @@ static void fill_wait_set(sigset_t *set)
 	}
 }
 
+/* Is there such a file in any directory of PATH that we can look into? */
+static bool is_in_path(const char *name)
+{
+	const char *dir = getenv("PATH");
+	char path[PATH_MAX];
+
+	while (dir && *dir) {
+		size_t len = strcspn(dir, ":");
+
+		snprintf(path, sizeof(path), "%.*s/%s", (int)len, dir, name);
+		if (!access(path, F_OK))
+			return true;
+		dir += len + (dir[len] == ':');
+	}
+
+	return false;
+}
+
 /* In the new process: become the program.  Does not return. */
 static void exec_program(const char *command, char **argv,
 			 const sigset_t *old_mask)
 {
 	sigprocmask(SIG_SETMASK, old_mask, NULL);
 	execvp(argv[0], argv);
+	/* A directory of PATH that we may not enter says EACCES, too. */
+	if (errno == EACCES && !strchr(argv[0], '/') && !is_in_path(argv[0]))
+		errno = ENOENT;
 	if (errno == ENOENT) {
 		cli_error(command,
 			  "cannot run '%s': not found; give its path, or a "

@@ -45,6 +45,7 @@
 #define EVD_FDS_PER_CONN 4	    /* socket, epoll, bell, one in flight */
 #define EVD_FDS_RESERVED 32
 #define EVD_IDLE_MS	 10000 /* look again whether nobody wants us */
+#define EVD_RETRY_MS	 1000 /* accept again after running out of descriptors */
 #define EVD_NR_PORTS	 EVTCHN_2L_NR_CHANNELS_64
 #define EVD_NR_BUCKETS	 (EVD_NR_PORTS / EVC_BUCKET_PORTS)
 
@@ -161,6 +162,7 @@ struct evd_broker {
 	const char *path;
 	int listener, epoll, lock; /* lock: held while we live */
 	bool exit_idle, verbose, was_used, is_over;
+	bool is_full; /* cannot accept: the listener is not watched */
 	uint32_t nr_conns, max_conns, nr_doms;
 	struct evd_conn *conns;
 	struct evd_dom *doms;
@@ -207,8 +209,11 @@ void evd_conns_reap(struct evd_broker *b);
 /* Handle one message; takes descriptors it wants out of @p. */
 void evd_request(struct evd_conn *c, struct evp_packet *p);
 
-/* Accept everybody who waits. */
-void evd_accept(struct evd_broker *b);
+/*
+ * Accept those who wait, a bounded number.  -errno: nobody can be accepted
+ * now, -EMFILE for example, though somebody waits.
+ */
+int evd_accept(struct evd_broker *b);
 
 /* --- hypercall.c ------------------------------------------------------------ */
 

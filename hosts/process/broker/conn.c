@@ -71,11 +71,15 @@ static void close_fds(const int *fd, unsigned int nr_fds)
 		(void)close(fd[--nr_fds]);
 }
 
-/* After a message: an awake receiver need not look at its socket in vain. */
+/*
+ * After a message: an awake receiver need not look at its socket in vain.  The
+ * socket wakes a sleeping one, and it may have read the message and gone to
+ * sleep again before we come here, so the bell is needed as well.
+ */
 static void tell(struct evd_conn *c)
 {
 	if (c->att)
-		(void)evp_lane_set(c->att->lane, EVP_SLOT_NEWS);
+		(void)evp_lane_send(c->att->lane, c->att->bell, EVP_SLOT_NEWS);
 }
 
 /* Returns -EAGAIN when there is no room now. */
@@ -181,6 +185,9 @@ static void destroy(struct evd_conn *c)
 		close_fds(c->out->fd, c->out->nr_fds);
 		pop(c);
 	}
+	/* An adopted socket may be open elsewhere and would stay watched. */
+	(void)epoll_ctl(c->broker->epoll, EPOLL_CTL_DEL, c->fd, NULL);
+	(void)shutdown(c->fd, SHUT_RDWR);
 	(void)close(c->fd);
 	c->broker->nr_conns--;
 	free(c);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,6 +191,20 @@ static int announce(struct evd_broker *b, const struct options *o)
 	return 0;
 }
 
+/* Nothing we open is to be taken for a standard stream. */
+static int open_streams(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -errno;
+	(void)close(fd);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static struct evd_broker b = {.listener = -1, .lock = -1};
@@ -198,6 +213,9 @@ int main(int argc, char **argv)
 
 	if (rc)
 		return rc > 0 ? EXIT_SUCCESS : EXIT_USAGE;
+	if (open_streams())
+		return EXIT_FAILURE;
+	(void)signal(SIGPIPE, SIG_IGN); /* stderr may be a pipe nobody reads */
 	if (find_path(&o))
 		return EXIT_USAGE;
 	b.path = o.socket;

@@ -100,6 +100,9 @@ static int check_length(const char *path)
 {
 	struct sockaddr_un un;
 
+	if (!*path)
+		return complain(-EINVAL, "the socket path is empty: name a "
+					 "file with --socket");
 	if (strlen(path) < sizeof(un.sun_path))
 		return 0;
 	return complain(-ENAMETOOLONG,
@@ -199,11 +202,11 @@ bool evd_retire(struct evd_broker *b)
 		(void)close(fd);
 		return false; /* somebody is coming */
 	}
-	evd_accept(b);
+	(void)evd_accept(b);
 	b->is_over = b->nr_conns == 0;
-	if (b->is_over)
+	if (b->is_over) /* the lock is kept until there is no process */
 		evd_unlisten(b);
-	if (fd >= 0)
+	else if (fd >= 0)
 		(void)close(fd);
 	return b->is_over;
 }

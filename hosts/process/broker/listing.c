@@ -3,6 +3,9 @@
  * What `evtchn ls` shows: domains and their ports, a page at a time, in the
  * order of their numbers.  Nothing is kept between pages, so a listing is not
  * a snapshot: what changes meanwhile may show in part.
+ *
+ * All others wait while a page is made, so the work for one is bounded, and a
+ * page may be short, even empty, without being the last: the cursor tells.
  */
 #include <string.h>
 
@@ -28,24 +31,14 @@ static bool status_of(struct evd_dom *d, evtchn_port_t port,
 	return !evc_status(&d->core, st);
 }
 
-static uint32_t count_ports(struct evd_dom *d)
-{
-	struct evtchn_status st;
-	uint32_t n = 0;
-	evtchn_port_t port;
-
-	for (port = 1; status_of(d, port, &st); port++)
-		n += st.status != EVTCHNSTAT_closed;
-	return n;
-}
-
 static void fill_domain(struct evd_dom *d, struct evp_domain_entry *e)
 {
 	e->domid = d->core.domid;
 	e->privileged = d->core.domid == 0;
 	e->nr_attached = d->att != NULL;
 	e->pid = (uint32_t)d->pid;
-	e->nr_ports = count_ports(d);
+	/* The lock that guards it is for other threads; there are none. */
+	e->nr_ports = d->core.ports.nr_open;
 	memcpy(e->name, d->name, sizeof(e->name));
 }
 
@@ -74,6 +67,9 @@ void evd_list_domains(struct evd_conn *c, const struct evp_domains *m)
 
 /* --- ports ------------------------------------------------------------------ */
 
+#define WORK_PER_PAGE	2048 /* ports looked at */
+#define WORK_PER_DOMAIN 16
+
 static void fill_port(struct evd_dom *d, const struct evtchn_status *st,
 		      struct evp_port_entry *e)
 {
@@ -101,20 +97,35 @@ static void fill_port(struct evd_dom *d, const struct evtchn_status *st,
 	}
 }
 
-/* Fill @r with ports of @d from @port up.  Returns where to go on, or 0. */
+/*
+ * Fill @r with ports of @d from @port up, for at most *@work looks.  Returns
+ * where to go on, or 0.
+ */
 static uint32_t fill_page(struct evd_dom *d, uint32_t port,
-			  struct evp_list_page *r)
+			  struct evp_list_page *r, uint32_t *work)
 {
 	struct evtchn_status st;
 
 	for (; status_of(d, port, &st); port++) {
-		if (st.status == EVTCHNSTAT_closed)
-			continue;
-		if (r->count == EVP_PORTS_PER_PAGE)
+		if (!*work || r->count == EVP_PORTS_PER_PAGE)
 			return port;
-		fill_port(d, &st, &r->entry[r->count++]);
+		--*work;
+		if (st.status != EVTCHNSTAT_closed)
+			fill_port(d, &st, &r->entry[r->count++]);
 	}
 	return 0;
+}
+
+/* One of many domains; to find the next one costs as much as some ports. */
+static uint32_t fill_from(struct evd_dom *d, uint32_t port,
+			  struct evp_list_page *r, uint32_t *work)
+{
+	if (!*work)
+		return port ? port : 1;
+	*work -= *work < WORK_PER_DOMAIN ? *work : WORK_PER_DOMAIN;
+	if (!d->core.ports.nr_open)
+		return 0;
+	return fill_page(d, port ? port : 1, r, work);
 }
 
 void evd_list_ports(struct evd_conn *c, const struct evp_list *m)
@@ -122,12 +133,13 @@ void evd_list_ports(struct evd_conn *c, const struct evp_list *m)
 	struct evp_list_page r;
 	struct evd_dom *d = dom_from(c->broker, m->domid);
 	uint32_t port = d && d->core.domid == m->domid ? m->port : 0;
+	uint32_t work = WORK_PER_PAGE;
 	size_t len;
 
 	memset(&r, 0, sizeof(r));
 	r.next_domid = UINT32_MAX;
 	while (d) {
-		port = fill_page(d, port, &r);
+		port = fill_from(d, port, &r, &work);
 		if (port) {
 			r.next_domid = d->core.domid;
 			r.next_port = port;

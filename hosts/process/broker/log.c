@@ -6,9 +6,11 @@
  * LINES are written per PERIOD; the rest is counted and the count is told
  * with the next line.
  */
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "broker.h"
 
@@ -17,6 +19,14 @@
 
 static unsigned int written, dropped;
 static time_t period_start;
+
+/* Nobody is served while we wait for the reader of a full pipe. */
+static bool has_room(void)
+{
+	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	return poll(&p, 1, 0) == 1 && p.revents & POLLOUT;
+}
 
 static bool may_write(void)
 {
@@ -27,7 +37,7 @@ static bool may_write(void)
 		period_start = now.tv_sec;
 		written = 0;
 	}
-	if (written >= LINES) {
+	if (written >= LINES || !has_room()) {
 		dropped++;
 		return false;
 	}

@@ -29,6 +29,22 @@ static int watch(struct evd_broker *b, int fd, void *tag)
 	return epoll_ctl(b->epoll, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
 }
 
+/*
+ * Out of descriptors.  Whoever waits to be accepted would wake us for ever, so
+ * we look again when a connection has ended, and now and then.
+ */
+static void stop_accepting(struct evd_broker *b)
+{
+	(void)epoll_ctl(b->epoll, EPOLL_CTL_DEL, b->listener, NULL);
+	b->is_full = true;
+}
+
+static void accept_again(struct evd_broker *b)
+{
+	if (b->is_full && b->listener >= 0)
+		b->is_full = watch(b, b->listener, &listener_tag) != 0;
+}
+
 /* --- 2 ---------------------------------------------------------------------- */
 
 static void read_one(struct evd_conn *c, struct evp_packet *p)
@@ -71,12 +87,14 @@ static void on_conn(struct evd_conn *c, uint32_t events)
 
 static void dispatch(struct evd_broker *b, const struct epoll_event *ev)
 {
-	if (ev->data.ptr == &listener_tag)
-		evd_accept(b);
-	else if (ev->data.ptr == &signal_tag)
+	if (ev->data.ptr == &listener_tag) {
+		if (evd_accept(b))
+			stop_accepting(b);
+	} else if (ev->data.ptr == &signal_tag) {
 		b->is_over = true;
-	else
+	} else {
 		on_conn(ev->data.ptr, ev->events);
+	}
 }
 
 /* --- 3 ---------------------------------------------------------------------- */
@@ -111,8 +129,10 @@ static bool work(struct evd_broker *b)
 {
 	bool more = step_resets(b);
 
-	if (has_doomed(b))
+	if (has_doomed(b)) {
 		evd_conns_reap(b);
+		accept_again(b);
+	}
 	more |= evd_doms_step(b);
 	/* What was sent on the way may have doomed somebody. */
 	return more || has_doomed(b);
@@ -124,7 +144,18 @@ static int timeout_of(const struct evd_broker *b, bool more)
 {
 	if (more)
 		return 0;
+	if (b->is_full)
+		return EVD_RETRY_MS;
 	return b->exit_idle && !b->nr_conns ? EVD_IDLE_MS : -1;
+}
+
+/* Nothing happened for timeout_of(). */
+static void on_quiet(struct evd_broker *b)
+{
+	if (b->is_full)
+		accept_again(b);
+	else /* a peer that never came counts as one that left */
+		b->was_used = true;
 }
 
 static int turn(struct evd_broker *b, bool *more)
@@ -137,9 +168,8 @@ static int turn(struct evd_broker *b, bool *more)
 		return errno == EINTR ? 0 : -errno;
 	for (i = 0; i < n; i++)
 		dispatch(b, &ev[i]);
-	/* A peer that never came counts as one that left. */
 	if (n == 0 && !*more)
-		b->was_used = true;
+		on_quiet(b);
 	*more = work(b);
 	if (!*more && b->exit_idle && b->was_used && !b->nr_conns)
 		(void)evd_retire(b);

@@ -158,7 +158,8 @@ static void on_attach(struct evd_conn *c, const union request *m,
 		refuse_domain(c, m->hdr.seq, want, rc);
 		return;
 	}
-	if (d->att) {
+	/* A session keeps its domain for those who come through it. */
+	if (d->att || (d->nr_holders && c->only_domid != d->core.domid)) {
 		refuse_busy(c, m->hdr.seq, d);
 		return;
 	}
@@ -238,15 +239,22 @@ static void admit(struct evd_broker *b, int fd)
 	}
 }
 
-void evd_accept(struct evd_broker *b)
+int evd_accept(struct evd_broker *b)
 {
-	int fd;
+	int i, fd, rc = 0;
 
-	while ((fd = accept4(b->listener, NULL, NULL,
-			     SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
-		admit(b, fd);
-	if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-		evd_log(NULL, "cannot accept: %s", strerror(errno));
+	for (i = 0; i < EVD_MSGS_IN_TURN && !rc; i++) {
+		fd = accept4(b->listener, NULL, NULL,
+			     SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd < 0)
+			rc = -errno;
+		else
+			admit(b, fd);
+	}
+	if (!rc || rc == -EAGAIN || rc == -EINTR || rc == -ECONNABORTED)
+		return 0;
+	evd_log(NULL, "cannot accept: %s", strerror(-rc));
+	return rc;
 }
 
 /* --- the rest --------------------------------------------------------------- */
