@@ -105,6 +105,12 @@ exits()
 	report $? "$name"
 }
 
+# gone SOCKET: wait for its broker, which holds a lock as long as it lives.
+gone()
+{
+	flock -w 10 "$1.pid" true && no_broker "$1"
+}
+
 # soon COMMAND...: true as soon as COMMAND is, false after ten seconds.
 soon()
 {
@@ -287,13 +293,11 @@ exits 3 "run: options after the program are the program's" \
 # names run's pid and then waits ten seconds; run gets the signal.
 mkfifo "$dir/pid"
 "$bin/evtchn" run -- sh -c '
-	trap "exit 9" USR1
+	sleep 10 &
+	sleeper=$!
+	trap "kill $sleeper; exit 9" USR1
 	echo $PPID >"$1"
-	n=0
-	while [ $n -lt 500 ]; do
-		n=$((n + 1))
-		sleep 0.02
-	done' sh "$dir/pid" >"$out" 2>"$err" &
+	wait' sh "$dir/pid" >"$out" 2>"$err" &
 pid=$!
 parent=$(timeout 20 head -n 1 "$dir/pid")
 [ "$parent" = $pid ]
@@ -321,7 +325,7 @@ report $? "run makes a relative socket path absolute"
 # The broker must not hold a pipe of the command that started it: cat ends
 # when the last writer has closed it.  A domain that holds no pipe, and is
 # started from within, keeps that broker alive meanwhile.
-soon no_broker "$socket"
+gone "$socket"
 report $? "the broker leaves after the last domain"
 mkfifo "$dir/up" "$dir/gate"
 cat >"$dir/holder" <<'END'
@@ -339,7 +343,7 @@ refused 2 "evtchnd: the socket is in use" "$socket" \
 refused 1 "run: the domain is taken" "leave --domain out" \
 	"$bin/evtchn" run --domain 9 -- true
 timeout 20 sh -c 'echo go >"$1"' sh "$dir/gate"
-soon no_broker "$socket"
+gone "$socket"
 report $? "the broker leaves after the last domain, again"
 
 # --- Ten at once -----------------------------------------------------------
@@ -372,7 +376,7 @@ done
 [ $sum -eq 0 ]
 report $? "ten at once: all succeed"
 exec 3<&- 4<&-
-soon no_broker "$socket"
+gone "$socket"
 report $? "ten at once: the broker leaves"
 
 # --- ls --------------------------------------------------------------------
@@ -504,7 +508,7 @@ status=$?
 [ $status -eq 1 ] && grep -q 'handler called' "$out"
 report $? "alice_domU: events that do not come are a failure"
 exec 3<&- 4<&-
-soon no_broker "$socket" && soon no_broker "$dir/sock2"
+gone "$socket" && gone "$dir/sock2"
 report $? "alice: no broker is left"
 
 refused 1 "alice_dom0: nobody is there" "no such domain" \
