@@ -80,30 +80,30 @@ static inline unsigned int clear_mask(const struct evc_words *w,
 	return evb_test_bit(w->pending, port) ? EVC_RAISE : EVC_NOTHING;
 }
 
-/* The upper rung.  Takes EVC_RAISE out of @todo if the bit was set already. */
+/* The upper rung.  Takes EVC_RAISE out of @due if the bit was set already. */
 static inline unsigned int select_port(const struct evc_words *w, evb_u32 *info,
-				       evtchn_port_t port, unsigned int todo)
+				       evtchn_port_t port, unsigned int due)
 {
 	/* MO-SEL: pending is set; pairs with collect_2l.c take_selector() */
 	if (evb_test_and_set_bit(info + w->sel_word, port >> w->port_shift))
-		return todo & ~(unsigned int)EVC_RAISE;
-	return todo;
+		return due & ~(unsigned int)EVC_RAISE;
+	return due;
 }
 
 unsigned int evc_2l_post(const struct evc_words *w, evb_u32 *info,
 			 evtchn_port_t port)
 {
-	unsigned int todo = mark_pending(w, port);
+	unsigned int due = mark_pending(w, port);
 
-	return todo & EVC_RAISE ? select_port(w, info, port, todo) : todo;
+	return due & EVC_RAISE ? select_port(w, info, port, due) : due;
 }
 
 unsigned int evc_2l_unmask(const struct evc_words *w, evb_u32 *info,
 			   evtchn_port_t port)
 {
-	unsigned int todo = clear_mask(w, port);
+	unsigned int due = clear_mask(w, port);
 
-	return todo & EVC_RAISE ? select_port(w, info, port, todo) : todo;
+	return due & EVC_RAISE ? select_port(w, info, port, due) : due;
 }
 
 /* --- the same, for the state machine ----------------------------------- */
@@ -118,24 +118,24 @@ static unsigned int post_2l(struct evc_domain *d, struct evc_vcpu *v,
 			    struct evc_channel *ch)
 {
 	const struct evc_words *w = words_of(d);
-	unsigned int todo = mark_pending(w, ch->port);
+	unsigned int due = mark_pending(w, ch->port);
 
 	/* MO-SEL: pending is set, then the place is read */
-	if (todo & EVC_RAISE)
-		todo = select_port(w, evb_ptr_load(&v->info), ch->port, todo);
-	return todo;
+	if (due & EVC_RAISE)
+		due = select_port(w, evb_ptr_load(&v->info), ch->port, due);
+	return due;
 }
 
 static unsigned int unmask_2l(struct evc_domain *d, struct evc_vcpu *v,
 			      struct evc_channel *ch)
 {
 	const struct evc_words *w = words_of(d);
-	unsigned int todo = clear_mask(w, ch->port);
+	unsigned int due = clear_mask(w, ch->port);
 
 	/* MO-SEL: as in post_2l(); pending was seen before this */
-	if (todo & EVC_RAISE)
-		todo = select_port(w, evb_ptr_load(&v->info), ch->port, todo);
-	return todo;
+	if (due & EVC_RAISE)
+		due = select_port(w, evb_ptr_load(&v->info), ch->port, due);
+	return due;
 }
 
 static void clear_2l(struct evc_domain *d, struct evc_channel *ch)

@@ -152,7 +152,7 @@ static unsigned int move_and_link(struct evc_domain *d, struct evc_channel *ch,
 				  uint32_t id, evb_u32 *word)
 {
 	struct evc_fifo_queue *q = queue_of(d, id), *last;
-	unsigned int todo;
+	unsigned int due;
 
 	evb_lock(&d->fifo->move, evc_host_relax);
 	last = queue_of(d, evb_u32_load_relaxed(&ch->fifo_last));
@@ -161,13 +161,13 @@ static unsigned int move_and_link(struct evc_domain *d, struct evc_channel *ch,
 	lock_queue(q);
 	if (last > q)
 		lock_queue(last);
-	todo = link_locked(d, ch, id, word);
+	due = link_locked(d, ch, id, word);
 	if (last != q)
 		evb_unlock(&last->lock);
 	evb_unlock(&q->lock);
 	evb_unlock(&d->fifo->move);
 
-	return todo;
+	return due;
 }
 
 /* Queue a port that is PENDING, unless it is MASKED or LINKED already. */
@@ -177,16 +177,16 @@ static unsigned int queue(struct evc_domain *d, struct evc_vcpu *v,
 	uint32_t id = v->id * EVTCHN_FIFO_MAX_QUEUES +
 		      evb_u8_load_relaxed(&ch->priority);
 	struct evc_fifo_queue *q = queue_of(d, id);
-	unsigned int todo;
+	unsigned int due;
 
 	/* MO-MASK, MO-LINK: PENDING is set, then these are read */
 	if (evb_u32_load(word) & (MASKED | LINKED))
 		return EVC_NOTHING;
 	lock_queue(q);
 	if (evb_u32_load_relaxed(&ch->fifo_last) == id) {
-		todo = link_locked(d, ch, id, word);
+		due = link_locked(d, ch, id, word);
 		evb_unlock(&q->lock);
-		return todo;
+		return due;
 	}
 	evb_unlock(&q->lock);
 	return move_and_link(d, ch, id, word);
@@ -198,7 +198,7 @@ static unsigned int post_fifo(struct evc_domain *d, struct evc_vcpu *v,
 			      struct evc_channel *ch)
 {
 	evb_u32 *word = word_of(d, ch->port);
-	unsigned int todo = EVC_NOTHING;
+	unsigned int due = EVC_NOTHING;
 
 	if (!word)
 		word = park(d, ch);
@@ -209,8 +209,8 @@ static unsigned int post_fifo(struct evc_domain *d, struct evc_vcpu *v,
 		return EVC_NOTHING;
 	}
 	if (!evb_test_and_set_bit(word, EVTCHN_FIFO_PENDING))
-		todo = EVC_NEW;
-	return todo | queue(d, v, ch, word);
+		due = EVC_NEW;
+	return due | queue(d, v, ch, word);
 }
 
 static unsigned int unmask_fifo(struct evc_domain *d, struct evc_vcpu *v,

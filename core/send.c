@@ -33,12 +33,12 @@ static inline void post(struct evc_channel *ch)
 {
 	struct evc_domain *d = ch->domain;
 	struct evc_vcpu *v = vcpu_of(ch);
-	unsigned int todo = evc_deliver_of(d)->post(d, v, ch);
+	unsigned int due = evc_deliver_of(d)->post(d, v, ch);
 
-	if (todo & EVC_RAISE)
+	if (due & EVC_RAISE)
 		evc_upcall_raise(v);
 	/* MO-POLL: the pending bit is set; now look who waits for it. */
-	if (todo & EVC_NEW && evb_u32_load(&d->nr_polling))
+	if (due & EVC_NEW && evb_u32_load(&d->nr_polling))
 		evc_poll_wake(d, ch->port);
 }
 

@@ -153,14 +153,14 @@ static void begin_2l(struct evg_vcpu *v)
 	struct evg_scan *s = &v->scan;
 
 	s->taken = take_selector(v);
-	s->todo = rotate(v->guest, s->taken, s->start);
+	s->due = rotate(v->guest, s->taken, s->start);
 	s->first = s->start;
 	s->word = s->start;
 	s->next = 64; /* past the end, unless the first word was selected */
-	if (s->todo & 1)
+	if (s->due & 1)
 		s->next = s->bit;
-	s->again = s->todo & 1;
-	s->todo &= ~(uint64_t)1;
+	s->again = s->due & 1;
+	s->due &= ~(uint64_t)1;
 	s->timer_done = false;
 }
 
@@ -224,9 +224,9 @@ static bool take_word(const struct evg_guest *g, struct evg_scan *s)
 {
 	uint32_t turned;
 
-	if (s->todo) {
-		turned = evb_lowest_bit(s->todo);
-		s->todo = evb_without_lowest_bit(s->todo);
+	if (s->due) {
+		turned = evb_lowest_bit(s->due);
+		s->due = evb_without_lowest_bit(s->due);
 		s->word = (uint8_t)((s->first + turned) & (word_bits(g) - 1));
 	} else if (s->again) {
 		s->again = false;

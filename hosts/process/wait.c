@@ -44,12 +44,12 @@ static evb_u8 *upcall_mask(const struct evp_guest *g)
 
 void evp_post(struct evp_guest *g, evtchn_port_t port)
 {
-	unsigned int todo = evc_2l_post(&g->words, g->info, port);
+	unsigned int due = evc_2l_post(&g->words, g->info, port);
 
 	/* MO-UPCALL: selector is set; pairs with upcall.c evg_upcall_take() */
-	if (todo & EVC_RAISE)
+	if (due & EVC_RAISE)
 		(void)evb_u8_xchg(upcall_flag(g), 1);
-	if (todo & EVC_NEW)
+	if (due & EVC_NEW)
 		g->posted++;
 }
 

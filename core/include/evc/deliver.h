@@ -25,7 +25,7 @@ struct evc_domain;
 struct evc_vcpu;
 
 /* What a delivery function asks its caller to do; a set of bits. */
-enum evc_todo {
+enum evc_due {
 	EVC_NOTHING = 0,
 	EVC_NEW = 1,   /* pending went 0 -> 1: look at the pollers */
 	EVC_RAISE = 2, /* the vCPU has a new selector bit: raise its upcall */
@@ -83,7 +83,7 @@ void evc_words_init(struct evc_words *w, void *shared_info,
  * evc_2l_post - set a port pending, and its selector bit unless it is masked.
  *
  * @info  the vCPU's vcpu_info, seen as 32-bit words
- * Returns a set of enum evc_todo.
+ * Returns a set of enum evc_due.
  * Context: any; no locks.
  * Order:   a full barrier between pending and mask (MO-MASK), and between
  *          pending and selector (MO-SEL).  The caller's earlier writes are

@@ -96,7 +96,7 @@ struct evg_irq {
 
 /* Where a vCPU stands in its bitmaps; collect_2l.c. */
 struct evg_scan {
-	uint64_t todo;	/* words to look at; bit n is word @first + n */
+	uint64_t due;	/* words to look at; bit n is word @first + n */
 	uint64_t taken; /* the selector as it was taken */
 	uint8_t start;	/* the word the next round begins with ... */
 	uint8_t bit;	/* ... and the bit: one past the port handled last */
