@@ -7,7 +7,8 @@ TESTS_ALL := $(call bin_of,$(TESTS_CORE) $(TESTS_GUEST) $(TESTS_SIM) $(TESTS_PRO
 $(TESTS_ALL): $(FLAVOUR)
 
 .PHONY: tests
-tests: $(TESTS_ALL) $(BUILD)/san/bin/evtchn $(BUILD)/san/bin/evtchnd
+tests: $(TESTS_ALL) $(BUILD)/san/bin/evtchn $(BUILD)/san/bin/evtchnd \
+	$(BUILD)/san/bin/alice_domU $(BUILD)/san/bin/alice_dom0
 
 define test_program
 	@mkdir -p $(@D)

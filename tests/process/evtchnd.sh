@@ -47,6 +47,7 @@ refused extra_argument_named "unexpected argument x" x
 refused ready_fd_not_open_named "not 77" --ready-fd 77
 refused path_too_long_says_how_long "200 bytes long, at most 107" \
 	--socket "$(printf '/%0199d' 0)"
+refused path_empty_refused "socket path is empty" --socket ""
 echo hello >"$dir/file"
 refused path_no_socket_named "$dir/file exists and is no socket" \
 	--socket "$dir/file"
@@ -144,5 +145,19 @@ XDG_RUNTIME_DIR=$dir/run start
 [ -S "$dir/run/evtchnd.sock" ]
 verdict $? default_path_in_runtime_directory
 kill $pid
+
+# A program without standard output: what it prints must not end in the socket
+# it talks to the broker through.
+bin=$(cd "$build/san/bin" && pwd)
+export EVTCHN_SOCKET=$dir/closed
+start --socket "$EVTCHN_SOCKET"
+EVTCHN_DOMAIN=1 "$bin/alice_domU" -n 5 >&- 2>"$dir/domU.err" &
+domU=$!
+until "$bin/evtchn" ls 2>/dev/null | grep -q unbound; do :; done
+EVTCHN_DOMAIN=0 "$bin/alice_dom0" -n 5 1 1 >"$dir/out" 2>"$dir/err"
+rc=$?
+wait $domU && [ $rc = 0 ]
+verdict $? program_without_standard_output_works
+kill $pid && wait $pid 2>/dev/null
 
 echo "1..$n"
