@@ -153,9 +153,11 @@ export EVTCHN_SOCKET=$dir/closed
 start --socket "$EVTCHN_SOCKET"
 EVTCHN_DOMAIN=1 "$bin/alice_domU" -n 5 >&- 2>"$dir/domU.err" &
 domU=$!
-until "$bin/evtchn" ls 2>/dev/null | grep -q unbound; do :; done
-EVTCHN_DOMAIN=0 "$bin/alice_dom0" -n 5 1 1 >"$dir/out" 2>"$dir/err"
+export bin
+timeout 10 sh -c 'until "$bin/evtchn" ls | grep -q unbound; do :; done' 2>"$dir/err" &&
+	EVTCHN_DOMAIN=0 "$bin/alice_dom0" -n 5 1 1 >"$dir/out" 2>"$dir/err"
 rc=$?
+[ $rc = 0 ] || kill $domU
 wait $domU && [ $rc = 0 ]
 verdict $? program_without_standard_output_works
 kill $pid && wait $pid 2>/dev/null
