@@ -123,7 +123,7 @@ struct evp_adopt {
 
 struct evp_hypercall {
 	struct evp_hdr hdr;
-	uint32_t nr; /* __HYPERVISOR_event_channel_op or its _compat form */
+	uint32_t nr; /* __HYPERVISOR_event_channel_op; others: -XEN_ENOSYS */
 	uint32_t cmd;
 	uint32_t vcpu;
 	uint32_t arg_len;	  /* 0 .. EVP_ARG_MAX */
