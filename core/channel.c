@@ -283,11 +283,6 @@ int evc_close(struct evc_domain *d, evtchn_port_t port)
 
 /* --- the smaller operations -------------------------------------------- */
 
-static const struct evc_vcpu *notified(const struct evc_channel *ch)
-{
-	return evb_ptr_load_acquire(&ch->vcpu);
-}
-
 /* Locks: the channel's. */
 static void fill_status(const struct evc_channel *ch, struct evtchn_status *s)
 {
@@ -317,7 +312,7 @@ static void fill_status(const struct evc_channel *ch, struct evtchn_status *s)
 		s->status = EVTCHNSTAT_ipi;
 		break;
 	}
-	s->vcpu = notified(ch)->id;
+	s->vcpu = evc_notified(ch)->id;
 }
 
 int evc_status(struct evc_domain *d, struct evtchn_status *s)

@@ -15,6 +15,12 @@ static inline bool evc_channel_is_usable(const struct evc_channel *ch)
 	return !ch->consumer && ch->state > EVC_ST_RESERVED;
 }
 
+/* The vCPU @ch notifies.  bind_vcpu may change it: any it ever was will do. */
+static inline struct evc_vcpu *evc_notified(const struct evc_channel *ch)
+{
+	return evb_ptr_load_acquire(&ch->vcpu);
+}
+
 /* The domain @domid names for @d (DOMID_SELF: @d itself), or NULL. */
 struct evc_domain *evc_resolve(struct evc_domain *d, domid_t domid);
 

@@ -21,6 +21,11 @@
 #include "port_table.h"
 #include "send.h"
 
+static void uncount(struct evc_vcpu *v)
+{
+	(void)evb_u32_add(&v->domain->nr_polling, UINT32_MAX);
+}
+
 /*
  * Counted before it is in the set, and until after it has left it: nr_polling
  * may be too high for a moment, never too low, or a sender would not look.
@@ -29,7 +34,7 @@ static void join(struct evc_vcpu *v, uint32_t what)
 {
 	(void)evb_u32_add(&v->domain->nr_polling, 1);
 	if (evb_u32_xchg(&v->poll, what) != EVC_POLL_NONE)
-		(void)evb_u32_add(&v->domain->nr_polling, UINT32_MAX);
+		uncount(v);
 }
 
 /* True: @v was in the poll set and the caller is the one who took it out. */
@@ -37,7 +42,7 @@ static bool leave(struct evc_vcpu *v, uint32_t what)
 {
 	if (!evb_u32_cas(&v->poll, &what, EVC_POLL_NONE))
 		return false;
-	(void)evb_u32_add(&v->domain->nr_polling, UINT32_MAX);
+	uncount(v);
 	return true;
 }
 
@@ -61,7 +66,7 @@ bool evc_poll_is_over(const struct evc_vcpu *v)
 void evc_poll_end(struct evc_vcpu *v)
 {
 	if (evb_u32_xchg(&v->poll, EVC_POLL_NONE) != EVC_POLL_NONE)
-		(void)evb_u32_add(&v->domain->nr_polling, UINT32_MAX);
+		uncount(v);
 }
 
 /* Returns 0 (pending), EVC_BLOCK (not pending) or an error. */

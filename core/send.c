@@ -22,17 +22,11 @@
 #include "locking.h"
 #include "port_table.h"
 
-/* What @ch notifies.  Any vCPU it ever named will do (see bind_vcpu). */
-static inline struct evc_vcpu *vcpu_of(const struct evc_channel *ch)
-{
-	return evb_ptr_load_acquire(&ch->vcpu);
-}
-
 /* Locks: as evc_post_locked(), which is the same for other files. */
 static inline void post(struct evc_channel *ch)
 {
 	struct evc_domain *d = ch->domain;
-	struct evc_vcpu *v = vcpu_of(ch);
+	struct evc_vcpu *v = evc_notified(ch);
 	unsigned int due = evc_deliver_of(d)->post(d, v, ch);
 
 	if (due & EVC_RAISE)
@@ -56,7 +50,7 @@ static void call_consumer(struct evc_channel *peer, struct evc_channel *own)
 {
 	struct evc_machine *m = peer->domain->machine;
 	evc_consumer_fn fn = m->consumer[peer->consumer - 1];
-	struct evc_vcpu *v = vcpu_of(peer);
+	struct evc_vcpu *v = evc_notified(peer);
 	evtchn_port_t port = peer->port;
 
 	unlock_channel(own);
@@ -114,7 +108,7 @@ int evc_unmask(struct evc_domain *d, evtchn_port_t port)
 
 	lock_channel(ch);
 	if (evc_channel_is_usable(ch)) {
-		v = vcpu_of(ch);
+		v = evc_notified(ch);
 		if (evc_deliver_of(d)->unmask(d, v, ch) & EVC_RAISE)
 			evc_upcall_raise(v);
 	}

@@ -95,7 +95,7 @@ void evc_virq_unbind_locked(struct evc_channel *ch)
 
 	/* A per-vCPU one never moves, so its slot is where it is notified. */
 	if (evc_virq_class(ch->u.virq) == EVC_VIRQ_VCPU)
-		v = evb_ptr_load_acquire(&ch->vcpu);
+		v = evc_notified(ch);
 	evb_u32_store_relaxed(&v->virq_port[ch->u.virq], 0);
 }
 

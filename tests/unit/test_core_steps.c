@@ -162,25 +162,32 @@ static void send_to_both(void)
 	assert_int_equal(evc_send(d1, port_b), 0);
 }
 
+static void start_two_ports(void)
+{
+	start();
+	assert_int_equal(evc_bind_ipi(d1, 2, &port_a), 0);
+	assert_int_equal(evc_bind_ipi(d1, 2, &port_b), 0);
+}
+
+static int poll_one(uint32_t vcpu, evtchn_port_t port)
+{
+	const struct sched_poll p = {.ports = (uintptr_t)&port, .nr_ports = 1};
+	uint64_t timeout;
+
+	return step_poll(&d1->vcpu[vcpu], (uintptr_t)&p, &timeout);
+}
+
 /*
  * vCPU 0 has just joined the poll set.  A sender takes it out again; that must
  * not make the count of pollers forget vCPU 1.
  */
 static void poller_taken_out_at_once_does_not_hide_another(void **unused)
 {
-	struct sched_poll p = {.nr_ports = 1};
-	uint64_t timeout;
-
 	(void)unused;
-	start();
-	assert_int_equal(evc_bind_ipi(d1, 2, &port_a), 0);
-	assert_int_equal(evc_bind_ipi(d1, 2, &port_b), 0);
-	p.ports = (uintptr_t)&port_b;
-	assert_int_equal(step_poll(&d1->vcpu[1], (uintptr_t)&p, &timeout),
-			 EVC_BLOCK);
-	p.ports = (uintptr_t)&port_a;
+	start_two_ports();
+	assert_int_equal(poll_one(1, port_b), EVC_BLOCK);
 	other_cpu = send_to_both;
-	assert_int_equal(step_poll(&d1->vcpu[0], (uintptr_t)&p, &timeout), 0);
+	assert_int_equal(poll_one(0, port_a), 0);
 	assert_true(evc_poll_is_over(&d1->vcpu[1]));
 	assert_int_equal(fake_wakes(), 2);
 	assert_int_equal(evb_u32_load(&d1->nr_polling), 0);
@@ -190,19 +197,10 @@ static void poller_taken_out_at_once_does_not_hide_another(void **unused)
 /* vCPU 0 leaves by itself; a sender in the middle still finds vCPU 1. */
 static void poller_that_leaves_does_not_hide_another(void **unused)
 {
-	struct sched_poll p = {.nr_ports = 1};
-	uint64_t timeout;
-
 	(void)unused;
-	start();
-	assert_int_equal(evc_bind_ipi(d1, 2, &port_a), 0);
-	assert_int_equal(evc_bind_ipi(d1, 2, &port_b), 0);
-	p.ports = (uintptr_t)&port_a;
-	assert_int_equal(step_poll(&d1->vcpu[0], (uintptr_t)&p, &timeout),
-			 EVC_BLOCK);
-	p.ports = (uintptr_t)&port_b;
-	assert_int_equal(step_poll(&d1->vcpu[1], (uintptr_t)&p, &timeout),
-			 EVC_BLOCK);
+	start_two_ports();
+	assert_int_equal(poll_one(0, port_a), EVC_BLOCK);
+	assert_int_equal(poll_one(1, port_b), EVC_BLOCK);
 	other_cpu = send_to_both;
 	step_poll_end(&d1->vcpu[0]);
 	assert_true(evc_poll_is_over(&d1->vcpu[1]));
