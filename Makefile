@@ -67,7 +67,7 @@ LIBS := $(LIB)/libevc.a $(LIB)/libevg.a $(LIB)/libevp.a
 PROGRAMS := $(BIN)/evtchn $(BIN)/evtchnd $(BIN)/alice_domU $(BIN)/alice_dom0
 
 .DEFAULT_GOAL := all
-.PHONY: all run check check-fast bench clean install format help
+.PHONY: all run check check-fast check-long bench clean install format help
 .DELETE_ON_ERROR:
 .PRECIOUS: $(BUILD)/obj/%.o $(BUILD)/san/%.o
 
@@ -81,6 +81,9 @@ check: ## everything: unit, ABI, recordings, processes, rules (installs or names
 
 check-fast: ## the part of check that takes seconds
 	@scripts/check --fast $(BUILD)
+
+check-long: ## check, with the searches and random tests at full length (an hour or more)
+	@scripts/check --long $(BUILD)
 
 bench: $(BENCH_PROGRAMS) all ## speed, as ratios to what one would use instead
 	@bench/run.sh $(BUILD)

@@ -35,3 +35,6 @@ $(call bin_of,$(TESTS_PROCESS)): $(BUILD)/test/%: $(BUILD)/san/tests/%.o \
 STATIONS := evg_notify evg_plat_hypercall evc_hypercall evc_send \
 	evc_upcall_raise evc_host_kick evg_upcall evg_deliver
 $(BUILD)/test/unit/test_sim_send_path: LDFLAGS += $(STATIONS:%=-Wl,--wrap=%)
+
+# A folder with programs of another kind has its own rules.
+include $(wildcard tests/*/rules.mk)
