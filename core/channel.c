@@ -28,10 +28,12 @@
 #include <evc/evc.h>
 
 #include "fifo.h"
+#include "limit.h"
 #include "locking.h"
 #include "port_table.h"
 #include "send.h"
 #include "sources.h"
+#include "stats.h"
 
 struct evc_domain *evc_resolve(struct evc_domain *d, domid_t domid)
 {
@@ -58,20 +60,26 @@ int evc_alloc_unbound(struct evc_domain *d, domid_t dom, domid_t remote_dom,
 		      evtchn_port_t *port)
 {
 	struct evc_domain *owner = evc_resolve(d, dom);
+	struct evc_domain *remote = evc_resolve(d, remote_dom);
 	struct evc_channel *ch;
-	int rc;
+	int rc, permit;
 
 	if (!owner)
 		return -XEN_ESRCH;
+	permit = evc_host_permit(d, owner, EVC_PERM_ALLOC_UNBOUND);
+	/* 4.17 looks for a port first, and tells a stranger if there is none. */
+	if (permit && !d->machine->xen_4_17)
+		return permit;
 
 	lock_domain(owner);
 	rc = evc_port_find_free_locked(owner, &ch);
 	if (!rc)
-		rc = evc_host_permit(d, owner, EVC_PERM_ALLOC_UNBOUND);
+		rc = permit;
 	if (!rc) {
 		lock_channel(ch);
 		ch->u.remote_domid = remote_dom == DOMID_SELF ? d->domid
 							      : remote_dom;
+		ch->u.remote_generation = remote ? remote->generation : 0;
 		evc_channel_open_locked(ch, EVC_ST_UNBOUND, 0);
 		unlock_channel(ch);
 		*port = ch->port;
@@ -81,13 +89,33 @@ int evc_alloc_unbound(struct evc_domain *d, domid_t dom, domid_t remote_dom,
 	return rc;
 }
 
+/* Does @remote wait for @d?  Locks: remote's. */
+static bool waits_for(const struct evc_channel *remote,
+		      const struct evc_domain *d)
+{
+	uint32_t generation = remote->u.remote_generation;
+
+	return remote->state == EVC_ST_UNBOUND && !remote->closing &&
+	       remote->u.remote_domid == d->domid &&
+	       (!generation || generation == d->generation);
+}
+
 /* May @d bind to @remote?  Locks: remote's. */
 static int check_bindable(struct evc_domain *d, struct evc_channel *remote)
 {
-	if (remote->state != EVC_ST_UNBOUND || remote->closing ||
-	    remote->u.remote_domid != d->domid)
+	if (!waits_for(remote, d))
 		return -XEN_EINVAL;
 	return evc_host_permit(d, remote->domain, EVC_PERM_BIND_INTERDOMAIN);
+}
+
+/* What a send from @ch, connected to @peer, has to mind. */
+static uint8_t care_of(const struct evc_channel *ch,
+		       const struct evc_channel *peer)
+{
+	return (ch->domain->check_send ? EVC_CARE_PERMIT : 0) |
+	       (ch->domain->limit && !ch->consumer ? EVC_CARE_LIMIT : 0) |
+	       (peer->consumer ? EVC_CARE_CONSUMER : 0) |
+	       (ch->consumer ? EVC_CARE_OWNED : 0);
 }
 
 /* Locks: the domain's of @local. */
@@ -99,8 +127,10 @@ static int connect_locked(struct evc_channel *local, struct evc_channel *remote)
 	rc = check_bindable(local->domain, remote);
 	if (!rc) {
 		local->u.peer = remote;
+		local->care = care_of(local, remote);
 		evc_channel_open_locked(local, EVC_ST_INTERDOMAIN, 0);
 		remote->u.peer = local;
+		remote->care = care_of(remote, local);
 		remote->state = EVC_ST_INTERDOMAIN;
 		/* Something may have been sent before anybody was here. */
 		evc_post_locked(local);
@@ -160,19 +190,26 @@ int evc_bind_ipi(struct evc_domain *d, uint32_t vcpu, evtchn_port_t *port)
 
 /* --- closing ----------------------------------------------------------- */
 
+/* The peer waits for us again; he is told if he asked for it. */
+static void leave_peer(const struct evc_channel *ch, struct evc_channel *peer)
+{
+	evc_limit_forget_locked(peer);
+	peer->u.remote_domid = ch->domain->domid;
+	peer->u.remote_generation = ch->domain->generation;
+	peer->state = EVC_ST_UNBOUND;
+	if (peer->notice)
+		evc_post_locked(peer);
+}
+
 /*
  * Undo what binding did outside the channel itself.  Locks: the domain's, the
  * channel's and, if there is one, the peer's.
  */
 static void detach(struct evc_channel *ch)
 {
-	struct evc_channel *peer;
-
 	switch (ch->state) {
 	case EVC_ST_INTERDOMAIN:
-		peer = ch->u.peer;
-		peer->u.remote_domid = ch->domain->domid;
-		peer->state = EVC_ST_UNBOUND;
+		leave_peer(ch, ch->u.peer);
 		break;
 	case EVC_ST_VIRQ:
 		evc_virq_unbind_locked(ch);
@@ -194,8 +231,11 @@ static void make_free(struct evc_channel *ch)
 	struct evc_domain *d = ch->domain;
 
 	detach(ch);
+	evc_limit_forget_locked(ch);
+	evc_stats_close_locked(ch);
 	ch->state = EVC_ST_FREE;
 	ch->closing = false;
+	ch->notice = false;
 	if (ch->consumer)
 		d->ports.nr_consumer--;
 	ch->consumer = 0;
@@ -319,19 +359,22 @@ int evc_status(struct evc_domain *d, struct evtchn_status *s)
 {
 	struct evc_domain *owner = evc_resolve(d, s->dom);
 	struct evc_channel *ch;
-	int rc = 0;
+	int rc = 0, permit;
 
 	if (!owner)
 		return -XEN_ESRCH;
 	ch = evc_port_lookup(owner, s->port);
 	if (!ch)
 		return -XEN_EINVAL;
+	permit = evc_host_permit(d, owner, EVC_PERM_STATUS);
+	if (permit && !d->machine->xen_4_17)
+		return permit;
 
 	lock_channel(ch);
 	if (ch->consumer && d->machine->xen_4_17)
 		rc = -XEN_EACCES;
 	if (!rc)
-		rc = evc_host_permit(d, owner, EVC_PERM_STATUS);
+		rc = permit;
 	if (!rc)
 		fill_status(ch, s);
 	unlock_channel(ch);
@@ -375,6 +418,25 @@ int evc_bind_vcpu(struct evc_domain *d, evtchn_port_t port, uint32_t vcpu)
 		evb_ptr_store_release(&ch->vcpu, evc_vcpu_of(d, vcpu));
 		if (ch->state == EVC_ST_PIRQ)
 			evc_host_pirq_move(d, ch->u.pirq, vcpu);
+		rc = 0;
+	}
+	unlock_channel(ch);
+
+	return rc;
+}
+
+int evc_watch_peer(struct evc_domain *d, evtchn_port_t port, bool on)
+{
+	struct evc_channel *ch = evc_port_lookup(d, port);
+	int rc = -XEN_EINVAL;
+
+	if (!ch)
+		return -XEN_EINVAL;
+
+	lock_channel(ch);
+	if (!ch->consumer &&
+	    (ch->state == EVC_ST_UNBOUND || ch->state == EVC_ST_INTERDOMAIN)) {
+		ch->notice = on;
 		rc = 0;
 	}
 	unlock_channel(ch);

@@ -35,6 +35,7 @@ static uint8_t consumer_of(struct evc_machine *m, evc_consumer_fn fn)
 int evc_consumer_alloc(struct evc_domain *d, uint32_t vcpu, domid_t remote_dom,
 		       evc_consumer_fn fn, evtchn_port_t *port)
 {
+	struct evc_domain *remote = evc_resolve(d, remote_dom);
 	struct evc_channel *ch;
 	uint8_t consumer;
 	int rc;
@@ -52,6 +53,7 @@ int evc_consumer_alloc(struct evc_domain *d, uint32_t vcpu, domid_t remote_dom,
 	if (!rc) {
 		lock_channel(ch);
 		ch->u.remote_domid = remote_dom;
+		ch->u.remote_generation = remote ? remote->generation : 0;
 		ch->consumer = consumer;
 		evc_channel_open_locked(ch, EVC_ST_UNBOUND, vcpu);
 		d->ports.nr_consumer++;
@@ -83,6 +85,6 @@ void evc_consumer_notify(struct evc_domain *d, evtchn_port_t port)
 	lock_channel(ch);
 	if (ch->consumer && ch->state == EVC_ST_INTERDOMAIN &&
 	    !ch->u.peer->consumer)
-		evc_post_locked(ch->u.peer);
+		evc_post_from_locked(ch, ch->u.peer);
 	unlock_channel(ch);
 }

@@ -22,6 +22,8 @@
 #include <abi/xen.h>
 #include <evc/storage.h>
 
+#include "channel.h"
+
 /* Where things are, by width of the guest: offsets in bytes. */
 static const struct layout {
 	uint16_t pending, mask;
@@ -113,29 +115,31 @@ static const struct evc_words *words_of(const struct evc_domain *d)
 	return evb_ptr_load_acquire(&d->words);
 }
 
-/* SEND 5/9 - from send.c evc_send(); next upcall.c evc_upcall_raise() */
-static unsigned int post_2l(struct evc_domain *d, struct evc_vcpu *v,
-			    struct evc_channel *ch)
+/* On the vCPU @ch notifies, if EVC_RAISE is due. */
+static inline struct evc_posted
+select_on(const struct evc_words *w, struct evc_channel *ch, unsigned int due)
 {
-	const struct evc_words *w = words_of(d);
-	unsigned int due = mark_pending(w, ch->port);
+	struct evc_vcpu *v = evc_notified(ch);
 
 	/* MO-SEL: pending is set, then the place is read */
 	if (due & EVC_RAISE)
 		due = select_port(w, evb_ptr_load(&v->info), ch->port, due);
-	return due;
+	return (struct evc_posted){due, v};
 }
 
-static unsigned int unmask_2l(struct evc_domain *d, struct evc_vcpu *v,
-			      struct evc_channel *ch)
+/* SEND 5/9 - from send.c evc_send(); next upcall.c evc_upcall_raise() */
+static struct evc_posted post_2l(struct evc_domain *d, struct evc_channel *ch)
 {
 	const struct evc_words *w = words_of(d);
-	unsigned int due = clear_mask(w, ch->port);
 
-	/* MO-SEL: as in post_2l(); pending was seen before this */
-	if (due & EVC_RAISE)
-		due = select_port(w, evb_ptr_load(&v->info), ch->port, due);
-	return due;
+	return select_on(w, ch, mark_pending(w, ch->port));
+}
+
+static struct evc_posted unmask_2l(struct evc_domain *d, struct evc_channel *ch)
+{
+	const struct evc_words *w = words_of(d);
+
+	return select_on(w, ch, clear_mask(w, ch->port));
 }
 
 static void clear_2l(struct evc_domain *d, struct evc_channel *ch)

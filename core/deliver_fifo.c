@@ -171,7 +171,7 @@ static unsigned int move_and_link(struct evc_domain *d, struct evc_channel *ch,
 }
 
 /* Queue a port that is PENDING, unless it is MASKED or LINKED already. */
-static unsigned int queue(struct evc_domain *d, struct evc_vcpu *v,
+static unsigned int queue(struct evc_domain *d, const struct evc_vcpu *v,
 			  struct evc_channel *ch, evb_u32 *word)
 {
 	uint32_t id = v->id * EVTCHN_FIFO_MAX_QUEUES +
@@ -194,36 +194,34 @@ static unsigned int queue(struct evc_domain *d, struct evc_vcpu *v,
 
 /* --- the ops table ----------------------------------------------------- */
 
-static unsigned int post_fifo(struct evc_domain *d, struct evc_vcpu *v,
-			      struct evc_channel *ch)
+static struct evc_posted post_fifo(struct evc_domain *d, struct evc_channel *ch)
 {
 	evb_u32 *word = word_of(d, ch->port);
-	unsigned int due = EVC_NOTHING;
+	struct evc_posted p = {EVC_NOTHING, evc_notified(ch)};
 
 	if (!word)
 		word = park(d, ch);
 	if (!word)
-		return EVC_NOTHING;
-	if (!evb_ptr_load_acquire(&d->fifo->vcpu[v->id].control)) {
+		return p;
+	if (!evb_ptr_load_acquire(&d->fifo->vcpu[p.v->id].control)) {
 		count_drop(d); /* the ABI has no place for it */
-		return EVC_NOTHING;
+		return p;
 	}
 	if (!evb_test_and_set_bit(word, EVTCHN_FIFO_PENDING))
-		due = EVC_NEW;
-	return due | queue(d, v, ch, word);
+		p.due = EVC_NEW;
+	p.due |= queue(d, p.v, ch, word);
+	return p;
 }
 
-static unsigned int unmask_fifo(struct evc_domain *d, struct evc_vcpu *v,
-				struct evc_channel *ch)
+static struct evc_posted unmask_fifo(struct evc_domain *d,
+				     struct evc_channel *ch)
 {
 	evb_u32 *word = word_of(d, ch->port);
 
-	if (!word)
-		return EVC_NOTHING;
 	/* MO-MASK: MASKED is clear, then PENDING is read */
-	if (!(evb_u32_and(word, ~MASKED) & PENDING))
-		return EVC_NOTHING;
-	return post_fifo(d, v, ch);
+	if (!word || !(evb_u32_and(word, ~MASKED) & PENDING))
+		return (struct evc_posted){EVC_NOTHING, NULL};
+	return post_fifo(d, ch);
 }
 
 static void clear_fifo(struct evc_domain *d, struct evc_channel *ch)

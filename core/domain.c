@@ -45,7 +45,8 @@ static int check_config(const struct evc_domain_config *c)
 	    c->nr_vcpus > MAX_VCPUS || !c->vcpu || c->nr_buckets == 0 ||
 	    c->nr_buckets > MAX_BUCKETS || !c->bucket ||
 	    is_misaligned(c->shared_info, 8) || !c->map ||
-	    (c->nr_pirqs && !c->pirq_port) || !c->fifo != !c->fifo_vcpu)
+	    (c->nr_pirqs && !c->pirq_port) || !c->fifo != !c->fifo_vcpu ||
+	    !c->limit != !c->limit_next)
 		return -XEN_EINVAL;
 	return has_bad_bucket(c) ? -XEN_EINVAL : 0;
 }
@@ -86,12 +87,14 @@ int evc_domain_init(struct evc_domain *d, const struct evc_domain_config *c)
 		.vcpu = c->vcpu,
 		.nr_vcpus = c->nr_vcpus,
 		.max_port = c->max_port,
+		.generation = c->generation,
 		.domid = c->domid,
 		.check_send = c->check_send,
 		.privileged = {c->privileged},
 		.pirq_port = c->pirq_port,
 		.nr_pirqs = c->nr_pirqs,
 		.shared_info = c->shared_info,
+		.limit = c->limit,
 		.host = c->host,
 	};
 	evc_words_init(&d->layout[EVC_WIDTH_32], c->shared_info, EVC_WIDTH_32);
@@ -100,6 +103,8 @@ int evc_domain_init(struct evc_domain *d, const struct evc_domain_config *c)
 	evc_deliver_set(d, c->deliver ? c->deliver : &evc_deliver_2l);
 	if (d->fifo)
 		d->fifo->vcpu = c->fifo_vcpu;
+	if (d->limit)
+		d->limit->next = c->limit_next;
 	init_vcpus(d);
 
 	return evc_ports_init(d, c);

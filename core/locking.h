@@ -7,6 +7,7 @@
  *       channel.lock       one, or two by address (lock_two)
  *         fifo.move        a port changes its FIFO queue
  *           queue.lock     one, or two by address (deliver_fifo.c)
+ *         limit.lock       a domain's storm limit (limit.c)
  *
  * What each guards is said in evc/storage.h.  The hypervisor's rule that makes
  * a send cheap: the states of two connected channels change only with both

@@ -75,6 +75,6 @@ void evc_pirq_raise(struct evc_domain *d, uint32_t pirq)
 		return;
 	lock_channel(ch);
 	if (ch->state == EVC_ST_PIRQ && ch->u.pirq == pirq)
-		evc_post_locked(ch);
+		evc_post_from_locked(ch, ch);
 	unlock_channel(ch);
 }

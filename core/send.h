@@ -11,6 +11,19 @@
  */
 void evc_post_locked(struct evc_channel *ch);
 
+/* The same, counted as sent by @own, whose lock is held: @to or its peer. */
+void evc_post_from_locked(struct evc_channel *own, struct evc_channel *to);
+
+/* An event of @ch went nowhere.  Locks: @ch's. */
+static inline void evc_count_drop_locked(struct evc_channel *ch)
+{
+	ch->sent++;
+	ch->dropped += ch->dropped != UINT32_MAX;
+}
+
+/* Send from @ch, connected, with what is to be minded.  Gives its lock back. */
+int evc_send_with_care(struct evc_channel *ch, unsigned int care);
+
 /* Set the upcall flag; if it was clear, kick.  See upcall.c. */
 void evc_upcall_raise(struct evc_vcpu *v);
 

@@ -6,10 +6,12 @@ CORE_SRCS := \
 	core/deliver_2l.c \
 	core/domain.c \
 	core/hypercall.c \
+	core/limit.c \
 	core/pirq.c \
 	core/poll.c \
 	core/port_table.c \
 	core/send.c \
+	core/stats.c \
 	core/upcall.c \
 	core/virq.c
 

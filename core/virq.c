@@ -112,7 +112,7 @@ static void raise_slot(struct evc_vcpu *v, uint32_t virq)
 		return;
 	lock_channel(ch);
 	if (ch->state == EVC_ST_VIRQ && ch->u.virq == virq)
-		evc_post_locked(ch);
+		evc_post_from_locked(ch, ch);
 	unlock_channel(ch);
 }
 

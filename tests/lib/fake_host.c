@@ -163,13 +163,11 @@ void evc_host_pirq_move(struct evc_domain *d, uint32_t pirq, uint32_t vcpu)
 
 /* --- a delivery without words ------------------------------------------------ */
 
-static unsigned int post_wide(struct evc_domain *d, struct evc_vcpu *v,
-			      struct evc_channel *ch)
+static struct evc_posted post_wide(struct evc_domain *d, struct evc_channel *ch)
 {
 	(void)d;
-	(void)v;
 	(void)ch;
-	return EVC_NOTHING;
+	return (struct evc_posted){EVC_NOTHING, NULL};
 }
 
 static void clear_wide(struct evc_domain *d, struct evc_channel *ch)
@@ -236,12 +234,17 @@ struct evc_domain_config fake_config(const struct fake_options *o)
 		.max_port = o->max_port ? o->max_port : EVC_NO_LIMIT,
 		.privileged = o->domid == 0,
 		.check_send = o->check_send,
+		.generation = o->generation,
 		.deliver = o->deliver,
 	};
 
 	if (o->fifo) {
 		c.fifo = test_calloc(1, sizeof(*c.fifo));
 		c.fifo_vcpu = test_calloc(nr_vcpus, sizeof(*c.fifo_vcpu));
+	}
+	if (o->limit) {
+		c.limit = test_calloc(1, sizeof(*c.limit));
+		c.limit_next = test_calloc(nr_buckets * EVC_BUCKET_PORTS, 4);
 	}
 	memset(c.shared_info, 0, 4096);
 	return c;
@@ -259,6 +262,8 @@ void fake_free_config(const struct evc_domain_config *c)
 	test_free(c->vcpu);
 	test_free(c->fifo);
 	test_free(c->fifo_vcpu);
+	test_free(c->limit);
+	test_free(c->limit_next);
 	free(c->shared_info);
 }
 
@@ -297,6 +302,8 @@ void fake_remove(struct evc_domain *d)
 		.shared_info = d->shared_info,
 		.fifo = d->fifo,
 		.fifo_vcpu = d->fifo ? d->fifo->vcpu : NULL,
+		.limit = d->limit,
+		.limit_next = d->limit ? d->limit->next : NULL,
 	};
 
 	if (fake.domain[d->domid] == d)

@@ -64,7 +64,9 @@ struct fake_options {
 	enum evc_width width;
 	bool check_send;
 	const struct evc_deliver *deliver;
-	bool fifo; /* lend memory for FIFO event channels */
+	bool fifo;  /* lend memory for FIFO event channels */
+	bool limit; /* lend memory for a storm limit */
+	uint32_t generation;
 };
 
 /* A 2-level page without words: many ports, priorities, and busy ones. */

@@ -299,6 +299,9 @@ SET(priority_16, a.set_priority.priority = 16)
 
 static const struct call calls[] = {
 	{CALL(alloc_unbound, alloc_unbound),
+	 .way = {EFAULT_FIRST, NO(ESRCH, alloc_no_domain), NO(EPERM, no_target),
+		 NO_PORT}},
+	{CALL(alloc_unbound, alloc_unbound), .xen_4_17 = true,
 	 .way = {EFAULT_FIRST, NO(ESRCH, alloc_no_domain), NO_PORT,
 		 NO(EPERM, no_target)}},
 	{CALL(bind_interdomain, bind_interdomain),

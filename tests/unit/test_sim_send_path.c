@@ -86,11 +86,10 @@ WRAP("8", return, unsigned int, evg_upcall, (struct evg_vcpu * v), (v))
 WRAP("9", return, bool, evg_deliver, (struct evg_vcpu * v, evtchn_port_t port),
      (v, port))
 
-static unsigned int post(struct evc_domain *d, struct evc_vcpu *v,
-			 struct evc_channel *ch)
+static struct evc_posted post(struct evc_domain *d, struct evc_channel *ch)
 {
 	note("5");
-	return evc_deliver_2l.post(d, v, ch);
+	return evc_deliver_2l.post(d, ch);
 }
 
 static bool next(struct evg_vcpu *v, evtchn_port_t *port)

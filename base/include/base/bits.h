@@ -24,10 +24,9 @@ static inline uint64_t evb_without_lowest_bit(uint64_t w)
  */
 static inline uint32_t evb_clamp_index(uint32_t index, uint32_t size)
 {
-	uint64_t below = ((uint64_t)index - size) >> 32;
-
-	__asm__("" : "+r"(below)); /* hide from the optimiser */
-	return index & (uint32_t)below;
+	/* Hide from the optimiser that the check was made already. */
+	__asm__("" : "+r"(index));
+	return index & (0 - (uint32_t)(index < size));
 }
 
 #endif /* BASE_BITS_H */

@@ -5,7 +5,7 @@
  * One ops table per ABI, one indirect call per send.  The functions behind it
  * work on shared words; they know no channel states, take no channel locks
  * and never call upward: they *return* what is to be done (EVC_NEW,
- * EVC_RAISE) and the spine in send.c does it.
+ * EVC_RAISE), and on which vCPU, and the spine in send.c does it.
  *
  * The 2-level functions are also offered bare (evc_2l_post and friends), for
  * a host that keeps a shared_info page of its own and wants delivery without
@@ -49,16 +49,24 @@ struct evc_words {
 	uint8_t sel_word;   /* 1 or 2: evtchn_pending_sel in vcpu_info */
 };
 
+/*
+ * What delivery did, in two registers.  @v is the vCPU it was done on, where
+ * EVC_RAISE is to be done too: a bind_vcpu meanwhile must not part the two.
+ */
+struct evc_posted {
+	unsigned int due; /* a set of enum evc_due */
+	struct evc_vcpu *v;
+};
+
 struct evc_deliver {
 	/*
-   * Mark @ch pending on @v.  Returns EVC_NOTHING when it already was, or
-   * when the domain has no word for the port.
+   * Mark @ch pending on the vCPU it notifies.  EVC_NOTHING when it already
+   * was, or when the domain has no word for the port.
    */
-	unsigned int (*post)(struct evc_domain *d, struct evc_vcpu *v,
-			     struct evc_channel *ch);
+	struct evc_posted (*post)(struct evc_domain *d, struct evc_channel *ch);
 	/* Clear the mask; if that uncovers a pending event, say EVC_RAISE. */
-	unsigned int (*unmask)(struct evc_domain *d, struct evc_vcpu *v,
-			       struct evc_channel *ch);
+	struct evc_posted (*unmask)(struct evc_domain *d,
+				    struct evc_channel *ch);
 	/* The channel is being closed: forget a pending event. */
 	void (*clear)(struct evc_domain *d, struct evc_channel *ch);
 	bool (*is_pending)(struct evc_domain *d, struct evc_channel *ch);

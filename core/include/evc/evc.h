@@ -164,11 +164,11 @@ int evc_hypercall_compat(struct evc_vcpu *v, uint64_t arg);
  *
  * @remote_dom is stored as it is; DOMID_SELF means @d (not @dom).
  *   -XEN_ESRCH   no such domain @dom
+ *   -XEN_EPERM   @d may not act for @dom (Xen 4.17: after the next three)
  *   -XEN_EINVAL  @dom is being destroyed
  *   -XEN_ENOSPC  @dom has no free port
  *   -XEN_ENOMEM  evc_host_bucket() had no memory
- *   -XEN_EPERM   @d may not act for @dom
- * SPEC 1.2
+ * SPEC 1.2; SPEC 11, L7
  */
 int evc_alloc_unbound(struct evc_domain *d, domid_t dom, domid_t remote_dom,
 		      evtchn_port_t *port);
@@ -180,7 +180,8 @@ int evc_alloc_unbound(struct evc_domain *d, domid_t dom, domid_t remote_dom,
  * before the connection; the remote one gets nothing.
  *   -XEN_ESRCH   no such domain @remote_dom
  *   -XEN_EINVAL  @d is being destroyed; or the remote port does not exist, is
- *                not unbound, or waits for another domain
+ *                not unbound, or waits for another domain, or for an earlier
+ *                bearer of @d's id (storage.h, @generation)
  *   -XEN_ENOSPC, -XEN_ENOMEM  no local port (checked before the remote one)
  *   -XEN_EPERM   evc_host_permit() refused
  * SPEC 1.2
@@ -418,5 +419,62 @@ int evc_consumer_free(struct evc_domain *d, evtchn_port_t port);
 
 /* Send from such a port to its peer.  Nothing happens when there is none. */
 void evc_consumer_notify(struct evc_domain *d, evtchn_port_t port);
+
+/* --- what Xen does not have: each is off unless the host asks for it ------- */
+
+/*
+ * evc_watch_peer - make the peer's close, or its domain's death, an event on
+ * @port: the guest finds it pending and its status unbound.
+ *
+ * Holds until the port is closed, for one peer after the other.
+ *   -XEN_EINVAL  no such port, or not one that has or waits for a peer, or owned
+ *                by the hypervisor
+ */
+int evc_watch_peer(struct evc_domain *d, evtchn_port_t port, bool on);
+
+/* What one end, or all ends, of a domain sent since they were opened. */
+struct evc_counters {
+	uint64_t sent; /* sends; for a VIRQ or PIRQ, how often it was raised */
+	uint64_t posted;    /* those that made the receiver's port pending */
+	uint64_t coalesced; /* those that found it pending already */
+	uint64_t dropped;   /* those that found nobody bound */
+};
+
+struct evc_domain_counters {
+	struct evc_counters all; /* closed channels included */
+	uint32_t nr_open;	 /* ports in use, without port 0 */
+	uint32_t lost;		 /* FIFO: events to it, lost by its own fault */
+	uint32_t held;	  /* ports whose next event waits for the next period */
+	uint64_t delayed; /* sends that had to wait, ever */
+};
+
+/*
+ * Read the counters of one end, or of a domain.  The first gives -XEN_EINVAL
+ * when there is no such port.
+ * Bound: O(1); O(ports that exist) with the domain's lock held, so binding in
+ *        that domain waits meanwhile, and sending does not.
+ */
+int evc_channel_counters(struct evc_domain *d, evtchn_port_t port,
+			 struct evc_counters *c);
+void evc_domain_counters(struct evc_domain *d, struct evc_domain_counters *c);
+
+/*
+ * evc_limit_set - let the domain send at most @burst events to others in a
+ * period; 0: as many as it likes.
+ *
+ * What exceeds it is not lost: it goes out in a later period, at most one event
+ * for each port.  Events that come from the hypervisor, and IPIs, do not count.
+ *   -XEN_EOPNOTSUPP  no evc_limit was lent with the domain
+ */
+int evc_limit_set(struct evc_domain *d, uint32_t burst);
+
+/*
+ * evc_limit_refill - a period begins: send what was held back, first come first
+ * served, within the new period's burst.
+ *
+ * Returns how many ports still wait.  Context: a timer of the host's.
+ * Bound: O(burst), or 64 events when there is no limit any more.
+ */
+uint32_t evc_limit_refill(struct evc_domain *d);
 
 #endif /* EVC_EVC_H */

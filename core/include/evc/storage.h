@@ -20,6 +20,7 @@
  *       channel.lock  state and peer of one channel; two by address
  *         fifo.move       the queue a port of the domain was linked on last
  *           queue.lock    tail of one FIFO queue; two by address
+ *         limit.lock      a domain's storm limit
  *
  * Never two domain locks at once.
  */
@@ -38,7 +39,7 @@
 #define EVC_NR_CONSUMERS 7  /* distinct callbacks for hypervisor-owned ends */
 
 /* Not the numbers of EVTCHNSTAT_*: evc_status() converts. */
-enum evc_state {
+enum __attribute__((packed)) evc_state {
 	EVC_ST_FREE,
 	EVC_ST_RESERVED, /* port 0 */
 	EVC_ST_UNBOUND,
@@ -46,6 +47,21 @@ enum evc_state {
 	EVC_ST_PIRQ,
 	EVC_ST_VIRQ,
 	EVC_ST_IPI,
+};
+
+/* Why a send from this end is more than posting to the peer; a set of bits. */
+enum evc_care {
+	EVC_CARE_PERMIT = 1,   /* the domain has check_send */
+	EVC_CARE_CONSUMER = 2, /* the peer is an end the hypervisor owns */
+	EVC_CARE_OWNED = 4,    /* so is this one: the guest may not send */
+	EVC_CARE_LIMIT = 8,    /* the domain has a storm limit */
+};
+
+/* An event that waits for its domain's next period, see limit.c. */
+enum __attribute__((packed)) evc_held {
+	EVC_HELD_NOT,
+	EVC_HELD_LISTED, /* in the list, but its event is gone */
+	EVC_HELD_EVENT,	 /* in the list with an event */
 };
 
 /*
@@ -61,22 +77,33 @@ enum evc_state {
  */
 struct evc_channel {
 	struct evb_lock lock;
-	enum evc_state state;
 	evtchn_port_t port;
+	enum evc_state state;
+	uint8_t care; /* a set of enum evc_care; INTERDOMAIN only */
 	evb_u8 priority;
-	uint8_t consumer;  /* 0, or 1 + index into machine.consumer */
-	bool closing;	   /* nobody may bind to it any more */
-	evb_u8 parked;	   /* FIFO: an event waits for the port's array page */
+	uint8_t consumer; /* 0, or 1 + index into machine.consumer */
+	bool closing;	  /* nobody may bind to it any more */
+	evb_u8 parked;	  /* FIFO: an event waits for the port's array page */
+	enum evc_held held;
+	bool notice;	   /* the peer's close is an event (evc_watch_peer) */
 	evb_u32 fifo_last; /* FIFO: the queue it was linked on last */
+	uint32_t dropped;  /* counted up to UINT32_MAX */
 	struct evc_domain *domain;
 	evb_ptr vcpu; /* struct evc_vcpu of @domain that is notified */
 	union {
-		domid_t remote_domid;	  /* UNBOUND: who may bind */
+		struct {
+			domid_t remote_domid;	    /* UNBOUND: who may bind */
+			uint32_t remote_generation; /* 0: any of that domid */
+		};
 		struct evc_channel *peer; /* INTERDOMAIN */
 		uint32_t pirq;		  /* PIRQ */
 		uint32_t virq;		  /* VIRQ */
 	} u;
+	uint64_t sent;	 /* events sent from here, or raised here */
+	uint64_t posted; /* those of them that made a port pending */
 } __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct evc_channel) == 64, "one cache line");
 
 /* A hypervisor-owned end's callback; no core lock is held during the call. */
 typedef void (*evc_consumer_fn)(struct evc_vcpu *v, evtchn_port_t port);
@@ -109,6 +136,20 @@ struct evc_ports {
 	uint64_t *map[3];
 };
 
+/*
+ * Storm limit of one domain: how many events it may send in a period of the
+ * host's choice.  Lent, see limit.c.  All of it: lock.
+ */
+struct evc_limit {
+	struct evb_lock lock; /* innermost */
+	uint32_t burst;	      /* events in a period, 0: no limit */
+	uint32_t left;	      /* of them, in this period */
+	uint32_t first, last; /* list of ports with events held back, 0: end */
+	uint32_t nr_held;     /* ports in that list */
+	uint64_t nr_delayed;  /* sends that were held back, ever */
+	uint32_t *next;
+};
+
 struct evc_domain {
 	struct evc_machine *machine;
 	evb_ptr deliver;       /* const struct evc_deliver: the ABI in use */
@@ -119,6 +160,7 @@ struct evc_domain {
 	struct evc_vcpu *vcpu;
 	uint32_t nr_vcpus;
 	uint32_t max_port;
+	uint32_t generation;
 	domid_t domid;
 	bool check_send;
 	evb_u8 privileged;
@@ -132,6 +174,10 @@ struct evc_domain {
 	evb_u32 *pirq_port; /* per PIRQ: 0, or its port.  Written: lock */
 	uint32_t nr_pirqs;
 	void *shared_info;
+	struct evc_limit *limit; /* NULL: none lent */
+	uint64_t gone_sent;	 /* counters of closed channels: lock */
+	uint64_t gone_posted;
+	uint64_t gone_dropped;
 	void *host; /* the host's own */
 };
 
@@ -192,6 +238,12 @@ struct evc_machine {
  * @privileged   a control domain: may act for every other one
  * @check_send   ask evc_host_permit() also on every send
  * @deliver      NULL: the 2-level ABI.  A host may bring its own.
+ * @generation   which bearer of this domid it is, if the host uses one again: a
+ *               port that waits for an earlier bearer cannot be bound by this
+ *               one.  0: they are not told apart, as in Xen.  SPEC 11, L8
+ * @limit, @limit_next  zeroed, and a word per port (@nr_buckets * 64): the
+ *               domain's sends can be limited (evc_limit_set); NULL: they
+ *               cannot
  * @fifo, @fifo_vcpu  zeroed, and one per vCPU: the domain may switch to FIFO
  *               event channels; NULL: it may not
  */
@@ -212,7 +264,10 @@ struct evc_domain_config {
 	uint32_t max_port;
 	bool privileged;
 	bool check_send;
+	uint32_t generation;
 	const struct evc_deliver *deliver;
+	struct evc_limit *limit;
+	uint32_t *limit_next;
 	struct evc_fifo *fifo;
 	struct evc_fifo_vcpu *fifo_vcpu;
 	void *host;

@@ -23,21 +23,19 @@ void evd_post(struct evd_dom *d, evtchn_port_t port)
 		p->parked = true;
 }
 
-static unsigned int post_lane(struct evc_domain *d, struct evc_vcpu *v,
-			      struct evc_channel *ch)
+static struct evc_posted post_lane(struct evc_domain *d, struct evc_channel *ch)
 {
-	(void)v;
 	evd_post(d->host, ch->port);
-	return EVC_NOTHING;
+	return (struct evc_posted){EVC_NOTHING, NULL};
 }
 
-static unsigned int unmask_lane(struct evc_domain *d, struct evc_vcpu *v,
-				struct evc_channel *ch)
+static struct evc_posted unmask_lane(struct evc_domain *d,
+				     struct evc_channel *ch)
 {
 	(void)d;
-	(void)v;
 	(void)ch;
-	return EVC_NOTHING; /* the receiver has the mask bits */
+	/* The receiver has the mask bits. */
+	return (struct evc_posted){EVC_NOTHING, NULL};
 }
 
 static void clear_lane(struct evc_domain *d, struct evc_channel *ch)
