@@ -1,116 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the core's operations cost, called directly, on the hooks of
- * hosts/template (a kick that does nothing): one domain connected to itself.
+ * What the core's operations cost, called directly.
  *
- * bench/core CASE N runs one case N times and nothing else that matters, so
- * that an instruction counter can be put around it; without arguments it
- * prints nanoseconds per operation for every case, the median of 21 runs.
+ *   core CASE N   runs one case and prints nanoseconds per operation: N
+ *                 rounds of it, or, for fill and reset, once for N ports.
+ *
+ * An instruction counter is put around the function that bench/run.sh names
+ * (valgrind --tool=callgrind --toggle-collect=...), and divided by N.  What a
+ * guest does between two events is done before each round and not counted.
  */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include <evc/evc.h>
+#include "bench/machine.h"
 
-#define NR_BUCKETS 64
-#define RUNS	   21
+#define MAX_THREADS 4
+/* Ports this far apart share no cache line of pending bits. */
+#define APART 512
 
-static struct evc_machine machine;
-static struct evc_domain domain;
-static struct evc_vcpu vcpu[1];
-static struct evc_channel channels[NR_BUCKETS][EVC_BUCKET_PORTS];
-static struct evc_channel *bucket[NR_BUCKETS];
-static uint64_t map[EVC_MAP_WORDS(NR_BUCKETS)];
-static _Alignas(4096) struct shared_info shared;
 static evtchn_port_t from, to;
 
-static void die(const char *what)
+static void connect_to_self(evtchn_port_t *a, evtchn_port_t *b)
 {
-	fprintf(stderr, "bench: %s failed\n", what);
-	exit(1);
+	if (evc_alloc_unbound(&bench_domain, DOMID_SELF, DOMID_SELF, b) ||
+	    evc_bind_interdomain(&bench_domain, DOMID_SELF, *b, a))
+		bench_die("connecting");
 }
-
-static void start(void)
-{
-	struct evc_domain_config c = {
-		.machine = &machine,
-		.domid = 1,
-		.width = EVC_WIDTH_64,
-		.shared_info = &shared,
-		.vcpu = vcpu,
-		.nr_vcpus = 1,
-		.bucket = bucket,
-		.nr_buckets = NR_BUCKETS,
-		.map = map,
-		.max_port = EVC_NO_LIMIT,
-	};
-	uint32_t i;
-
-	for (i = 0; i < NR_BUCKETS; i++)
-		bucket[i] = channels[i];
-	evc_machine_init(&machine, false, NULL);
-	if (evc_domain_init(&domain, &c) ||
-	    evc_alloc_unbound(&domain, DOMID_SELF, DOMID_SELF, &to) ||
-	    evc_bind_interdomain(&domain, DOMID_SELF, to, &from))
-		die("setting up");
-}
-
-/* --- cases ------------------------------------------------------------------ */
-
-static void forget(void)
-{
-	shared.evtchn_pending[0] = 0;
-	shared.vcpu_info[0].evtchn_pending_sel = 0;
-	shared.vcpu_info[0].evtchn_upcall_pending = 0;
-}
-
-static void set_masked(void)
-{
-	forget();
-	shared.evtchn_mask[0] = ~0ull;
-}
-
-static void set_pending(void)
-{
-	shared.evtchn_mask[0] = 0;
-	shared.evtchn_pending[0] = ~0ull;
-}
-
-static void set_fresh(void)
-{
-	forget();
-	shared.evtchn_mask[0] = 0;
-}
-
-static void do_send(void)
-{
-	evc_send(&domain, from);
-}
-
-static void do_bind_close(void)
-{
-	evtchn_port_t port = 0;
-
-	evc_bind_ipi(&domain, 0, &port);
-	evc_close(&domain, port);
-}
-
-static const struct bench_case {
-	const char *name;
-	void (*before)(void); /* before each operation, not counted */
-	void (*op)(void);
-} cases[] = {
-	{"send-pending", set_pending, do_send},
-	{"send-masked", set_masked, do_send},
-	{"send-fresh", set_fresh, do_send},
-	{"bind-close", set_fresh, do_bind_close},
-};
-
-#define NR_CASES (sizeof(cases) / sizeof(cases[0]))
-
-/* --- measuring ---------------------------------------------------------------- */
 
 static uint64_t now(void)
 {
@@ -120,65 +38,198 @@ static uint64_t now(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void nothing(void)
+/* --- one operation, again and again ------------------------------------------ */
+
+static void before_pending(void)
 {
 }
 
-/* Nanoseconds for @n rounds of before and op. */
-static double timed(void (*before)(void), void (*op)(void), unsigned int n)
+static void before_masked(void)
 {
-	uint64_t start_ns = now();
-	unsigned int i;
+	bench_forget(to);
+	bench_set_mask(to, true);
+}
+
+static void before_fresh(void)
+{
+	bench_forget(to);
+}
+
+static void do_send(void)
+{
+	(void)evc_send(&bench_domain, from);
+}
+
+__attribute__((noinline)) static void do_bind_close(void)
+{
+	evtchn_port_t port = 0;
+
+	(void)evc_bind_ipi(&bench_domain, 0, &port);
+	(void)evc_close(&bench_domain, port);
+}
+
+static void do_nothing(void)
+{
+}
+
+static double timed(void (*before)(void), void (*op)(void), unsigned long n)
+{
+	uint64_t start = now();
+	unsigned long i;
 
 	for (i = 0; i < n; i++) {
 		before();
 		op();
 	}
-	return (double)(now() - start_ns);
+	return (double)(now() - start);
 }
 
-static int compare(const void *a, const void *b)
+/* The preparation is timed alone and taken off. */
+static double rounds(void (*before)(void), void (*op)(void), unsigned long n)
 {
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
+	connect_to_self(&from, &to);
+	do_send();
+	return (timed(before, op, n) - timed(before, do_nothing, n)) /
+	       (double)n;
 }
 
-/* The preparation is timed alone in the same run and taken off. */
-static double median_ns(const struct bench_case *c)
+static double run_pending(unsigned long n)
 {
-	const unsigned int n = 200000;
-	double run[RUNS];
-	int i;
-
-	for (i = 0; i < RUNS; i++)
-		run[i] = (timed(c->before, c->op, n) -
-			  timed(c->before, nothing, n)) /
-			 n;
-	qsort(run, RUNS, sizeof(run[0]), compare);
-	return run[RUNS / 2];
+	return rounds(before_pending, do_send, n);
 }
+
+static double run_masked(unsigned long n)
+{
+	return rounds(before_masked, do_send, n);
+}
+
+static double run_fresh(unsigned long n)
+{
+	return rounds(before_fresh, do_send, n);
+}
+
+static double run_bind_close(unsigned long n)
+{
+	return rounds(before_pending, do_bind_close, n);
+}
+
+/* --- many ports ---------------------------------------------------------------- */
+
+__attribute__((noinline)) static void do_fill(unsigned long n)
+{
+	evtchn_port_t port;
+	unsigned long i;
+
+	for (i = 0; i < n; i++) {
+		if (evc_alloc_unbound(&bench_domain, DOMID_SELF, 0, &port))
+			bench_die("filling");
+	}
+}
+
+static double run_fill(unsigned long n)
+{
+	uint64_t start = now();
+
+	do_fill(n);
+	return (double)(now() - start) / (double)n;
+}
+
+static double run_reset(unsigned long n)
+{
+	uint64_t start;
+
+	do_fill(n);
+	start = now();
+	if (evc_reset(&bench_domain, DOMID_SELF, false))
+		bench_die("reset");
+	return (double)(now() - start) / (double)n;
+}
+
+/* --- threads: each on a channel of its own ----------------------------------- */
+
+struct sender {
+	pthread_t thread;
+	evtchn_port_t port;
+	unsigned long n;
+};
+
+static void *send_many(void *arg)
+{
+	const struct sender *s = arg;
+	unsigned long i;
+
+	for (i = 0; i < s->n; i++)
+		(void)evc_send(&bench_domain, s->port);
+	return NULL;
+}
+
+static double run_threads(unsigned int nr, unsigned long n)
+{
+	struct sender s[MAX_THREADS];
+	evtchn_port_t peer;
+	uint64_t start;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		s[i].n = n;
+		connect_to_self(&s[i].port, &peer);
+		do_fill(APART);
+	}
+	start = now();
+	for (i = 0; i < nr; i++) {
+		if (pthread_create(&s[i].thread, NULL, send_many, &s[i]))
+			bench_die("pthread_create");
+	}
+	for (i = 0; i < nr; i++)
+		pthread_join(s[i].thread, NULL);
+	return (double)(now() - start) / (double)n / nr;
+}
+
+static double run_1_thread(unsigned long n)
+{
+	return run_threads(1, n);
+}
+
+static double run_2_threads(unsigned long n)
+{
+	return run_threads(2, n);
+}
+
+static double run_4_threads(unsigned long n)
+{
+	return run_threads(4, n);
+}
+
+/* --- which ------------------------------------------------------------------- */
+
+static const struct bench_case {
+	const char *name;
+	double (*run)(unsigned long n);
+} cases[] = {
+	{"pending", run_pending},     {"masked", run_masked},
+	{"fresh", run_fresh},	      {"bind-close", run_bind_close},
+	{"fill", run_fill},	      {"reset", run_reset},
+	{"1-thread", run_1_thread},   {"2-threads", run_2_threads},
+	{"4-threads", run_4_threads},
+};
+
+#define NR_CASES (sizeof(cases) / sizeof(cases[0]))
 
 int main(int argc, char **argv)
 {
-	unsigned int i, k;
+	bool fifo = argc == 4 && !strcmp(argv[1], "fifo");
+	unsigned int i;
 
-	start();
-	for (i = 0; i < NR_CASES; i++) {
-		if (argc == 3 && !strcmp(argv[1], cases[i].name)) {
-			for (k = 0; k < strtoul(argv[2], NULL, 10); k++) {
-				cases[i].before();
-				cases[i].op();
-			}
-			return 0;
-		}
-		if (argc == 1)
-			printf("%s %.1f\n", cases[i].name,
-			       median_ns(&cases[i]));
+	for (i = 0; argc == 4 && i < NR_CASES; i++) {
+		if (strcmp(argv[2], cases[i].name))
+			continue;
+		bench_start(fifo);
+		printf("%.2f\n", cases[i].run(strtoul(argv[3], NULL, 10)));
+		return 0;
 	}
-	if (argc != 1) {
-		fprintf(stderr, "usage: core [CASE N]\n");
-		return 2;
-	}
-	return 0;
+	fprintf(stderr, "usage: core 2l|fifo CASE N, CASE one of:");
+	for (i = 0; i < NR_CASES; i++)
+		fprintf(stderr, " %s", cases[i].name);
+	fprintf(stderr, "\n");
+	return 2;
 }

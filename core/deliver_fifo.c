@@ -74,14 +74,16 @@ static evb_u32 *park(struct evc_domain *d, struct evc_channel *ch)
 /* --- linking ----------------------------------------------------------- */
 
 /*
- * Let @port follow in the queue whose tail word is @tail.  False: the tail is
+ * Let @port follow @last, the tail of a queue.  False: the tail is
  * not LINKED, so the queue is empty.  Locks: the queue's.
  *
  * While BUSY is set a well-behaved guest does not clear MASKED; what is left
  * for it to do is to set MASKED, to clear PENDING, and to clear LINKED.
  */
-static bool set_link(struct evc_domain *d, evb_u32 *tail, evtchn_port_t port)
+static bool set_link(struct evc_domain *d, evtchn_port_t last,
+		     evtchn_port_t port)
 {
+	evb_u32 *tail = word_of(d, last);
 	uint32_t w = evb_u32_load(tail);
 	unsigned int i;
 
@@ -110,19 +112,18 @@ static struct evc_fifo_queue *queue_of(struct evc_domain *d, uint32_t id)
 }
 
 /*
- * Put @ch at the end of queue @id.  Locks: that queue's, and that of the queue
- * ch->fifo_last names.
+ * Put @ch at the end of queue @id, which is one of @fv's; @last is the queue
+ * ch->fifo_last names.  Locks: both queues'.
  */
-static unsigned int link_locked(struct evc_domain *d, struct evc_channel *ch,
-				uint32_t id, evb_u32 *word)
+static unsigned int link_locked(struct evc_channel *ch,
+				struct evc_fifo_vcpu *fv, uint32_t id,
+				struct evc_fifo_queue *last, evb_u32 *word)
 {
-	struct evc_fifo_queue *last =
-		queue_of(d, evb_u32_load_relaxed(&ch->fifo_last));
-	struct evc_fifo_queue *q = queue_of(d, id);
-	struct evtchn_fifo_control_block *control = evb_ptr_load_acquire(
-		&d->fifo->vcpu[id / EVTCHN_FIFO_MAX_QUEUES].control);
 	uint32_t prio = id % EVTCHN_FIFO_MAX_QUEUES;
-	bool appended = false;
+	struct evc_fifo_queue *q = &fv->queue[prio];
+	struct evtchn_fifo_control_block *control =
+		evb_ptr_load_acquire(&fv->control);
+	uint32_t tail;
 
 	if (evb_test_and_set_bit(word, EVTCHN_FIFO_LINKED))
 		return EVC_NOTHING;
@@ -130,13 +131,13 @@ static unsigned int link_locked(struct evc_domain *d, struct evc_channel *ch,
 	if (last->tail == ch->port)
 		last->tail = 0;
 	evb_u32_store_relaxed(&ch->fifo_last, id);
-	if (q->tail)
-		appended = set_link(d, word_of(d, q->tail), ch->port);
+	tail = q->tail;
 	q->tail = ch->port;
-	if (appended)
+	if (tail && set_link(ch->domain, tail, ch->port))
 		return EVC_NOTHING;
-	evb_u32_store((evb_u32 *)(void *)&control->head[prio], ch->port);
 	/* MO-LINK: the head before READY; pairs with the guest's exchange */
+	evb_u32_store_release((evb_u32 *)(void *)&control->head[prio],
+			      ch->port);
 	if (evb_test_and_set_bit((evb_u32 *)(void *)&control->ready, prio))
 		return EVC_NOTHING;
 	return EVC_RAISE;
@@ -148,9 +149,11 @@ static void lock_queue(struct evc_fifo_queue *q)
 }
 
 /* The port was last linked on another queue: take both. */
-static unsigned int move_and_link(struct evc_domain *d, struct evc_channel *ch,
-				  uint32_t id, evb_u32 *word)
+__attribute__((noinline)) static unsigned int
+move_and_link(struct evc_channel *ch, struct evc_fifo_vcpu *fv, uint32_t id,
+	      evb_u32 *word)
 {
+	struct evc_domain *d = ch->domain;
 	struct evc_fifo_queue *q = queue_of(d, id), *last;
 	unsigned int due;
 
@@ -161,7 +164,7 @@ static unsigned int move_and_link(struct evc_domain *d, struct evc_channel *ch,
 	lock_queue(q);
 	if (last > q)
 		lock_queue(last);
-	due = link_locked(d, ch, id, word);
+	due = link_locked(ch, fv, id, last, word);
 	if (last != q)
 		evb_unlock(&last->lock);
 	evb_unlock(&q->lock);
@@ -170,26 +173,23 @@ static unsigned int move_and_link(struct evc_domain *d, struct evc_channel *ch,
 	return due;
 }
 
-/* Queue a port that is PENDING, unless it is MASKED or LINKED already. */
-static unsigned int queue(struct evc_domain *d, const struct evc_vcpu *v,
-			  struct evc_channel *ch, evb_u32 *word)
+/* Queue a port that is PENDING and was neither MASKED nor LINKED. */
+static unsigned int queue(struct evc_channel *ch, const struct evc_vcpu *v,
+			  evb_u32 *word)
 {
-	uint32_t id = v->id * EVTCHN_FIFO_MAX_QUEUES +
-		      evb_u8_load_relaxed(&ch->priority);
-	struct evc_fifo_queue *q = queue_of(d, id);
+	uint32_t prio = evb_u8_load_relaxed(&ch->priority);
+	uint32_t id = v->id * EVTCHN_FIFO_MAX_QUEUES + prio;
+	struct evc_fifo_queue *q = &v->fifo->queue[prio];
 	unsigned int due;
 
-	/* MO-MASK, MO-LINK: PENDING is set, then these are read */
-	if (evb_u32_load(word) & (MASKED | LINKED))
-		return EVC_NOTHING;
 	lock_queue(q);
 	if (evb_u32_load_relaxed(&ch->fifo_last) == id) {
-		due = link_locked(d, ch, id, word);
+		due = link_locked(ch, v->fifo, id, q, word);
 		evb_unlock(&q->lock);
 		return due;
 	}
 	evb_unlock(&q->lock);
-	return move_and_link(d, ch, id, word);
+	return move_and_link(ch, v->fifo, id, word);
 }
 
 /* --- the ops table ----------------------------------------------------- */
@@ -203,13 +203,15 @@ static struct evc_posted post_fifo(struct evc_domain *d, struct evc_channel *ch)
 		word = park(d, ch);
 	if (!word)
 		return p;
-	if (!evb_ptr_load_acquire(&d->fifo->vcpu[p.v->id].control)) {
+	if (!evb_ptr_load_acquire(&p.v->fifo->control)) {
 		count_drop(d); /* the ABI has no place for it */
 		return p;
 	}
 	if (!evb_test_and_set_bit(word, EVTCHN_FIFO_PENDING))
 		p.due = EVC_NEW;
-	p.due |= queue(d, p.v, ch, word);
+	/* MO-MASK, MO-LINK: PENDING is set, then these are read */
+	if (!(evb_u32_load(word) & (MASKED | LINKED)))
+		p.due |= queue(ch, p.v, word);
 	return p;
 }
 

@@ -70,6 +70,7 @@ static void init_vcpus(struct evc_domain *d)
 
 		v->domain = d;
 		v->id = i;
+		v->fifo = d->fifo ? &d->fifo->vcpu[i] : NULL;
 		evb_ptr_store_release(&v->info, first_info(d, v));
 	}
 }

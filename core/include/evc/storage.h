@@ -110,6 +110,7 @@ typedef void (*evc_consumer_fn)(struct evc_vcpu *v, evtchn_port_t port);
 
 struct evc_vcpu {
 	struct evc_domain *domain;
+	struct evc_fifo_vcpu *fifo; /* NULL: none lent */
 	uint32_t id;
 	void *host; /* the host's own, untouched by the core */
 	/*

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The machine the core is measured on: one domain with memory for 131,072
+ * ports, and hooks that do nothing, so that only the core is measured.
+ */
+#include "bench/machine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGES EVC_FIFO_MAX_PAGES
+
+struct evc_domain bench_domain;
+
+static struct evc_machine machine;
+static struct evc_vcpu vcpu[1];
+static struct evc_channel channels[BENCH_BUCKETS][EVC_BUCKET_PORTS];
+static struct evc_channel *bucket[BENCH_BUCKETS];
+static uint64_t map[EVC_MAP_WORDS(BENCH_BUCKETS)];
+static struct evc_fifo fifo;
+static struct evc_fifo_vcpu fifo_vcpu[1];
+static _Alignas(4096) struct shared_info shared;
+/* Guest frames: the array pages, then the control block. */
+static _Alignas(4096) uint32_t frame[PAGES + 1][EVC_FIFO_PAGE_PORTS];
+
+void bench_die(const char *what)
+{
+	fprintf(stderr, "bench: %s failed\n", what);
+	exit(1);
+}
+
+static void go_fifo(void)
+{
+	struct evtchn_init_control c = {.control_gfn = PAGES};
+	uint32_t i;
+
+	if (evc_init_control(&bench_domain, &c))
+		bench_die("init_control");
+	for (i = 0; i < PAGES; i++) {
+		if (evc_expand_array(&bench_domain, i))
+			bench_die("expand_array");
+	}
+}
+
+void bench_start(bool with_fifo)
+{
+	struct evc_domain_config c = {
+		.machine = &machine,
+		.domid = 1,
+		.width = EVC_WIDTH_64,
+		.shared_info = &shared,
+		.vcpu = vcpu,
+		.nr_vcpus = 1,
+		.bucket = bucket,
+		.nr_buckets = BENCH_BUCKETS,
+		.map = map,
+		.max_port = EVC_NO_LIMIT,
+		.fifo = &fifo,
+		.fifo_vcpu = fifo_vcpu,
+	};
+	uint32_t i;
+
+	for (i = 0; i < BENCH_BUCKETS; i++)
+		bucket[i] = channels[i];
+	evc_machine_init(&machine, false, NULL);
+	if (evc_domain_init(&bench_domain, &c))
+		bench_die("setting up");
+	if (with_fifo)
+		go_fifo();
+}
+
+/* --- the guest's half -------------------------------------------------------- */
+
+static bool is_fifo(void)
+{
+	return fifo.nr_pages != 0;
+}
+
+void bench_forget(evtchn_port_t port)
+{
+	struct evtchn_fifo_control_block *control = (void *)frame[PAGES];
+
+	if (is_fifo()) {
+		frame[0][port] = 0;
+		control->ready = 0;
+	} else {
+		shared.evtchn_pending[0] = 0;
+		shared.vcpu_info[0].evtchn_pending_sel = 0;
+	}
+	shared.vcpu_info[0].evtchn_upcall_pending = 0;
+}
+
+void bench_set_mask(evtchn_port_t port, bool on)
+{
+	uint32_t bit = 1u << EVTCHN_FIFO_MASKED;
+
+	if (!is_fifo())
+		shared.evtchn_mask[0] = on ? ~0ull : 0;
+	else if (on)
+		frame[0][port] |= bit;
+	else
+		frame[0][port] &= ~bit;
+}
+
+/* --- hooks ------------------------------------------------------------------- */
+
+int evc_host_copy_in(struct evc_vcpu *v, void *dst, uint64_t addr, size_t len)
+{
+	(void)v, (void)dst, (void)addr, (void)len;
+	return -XEN_EFAULT;
+}
+
+int evc_host_copy_out(struct evc_vcpu *v, uint64_t addr, const void *src,
+		      size_t len)
+{
+	(void)v, (void)addr, (void)src, (void)len;
+	return -XEN_EFAULT;
+}
+
+struct evc_domain *evc_host_find_domain(struct evc_machine *m, domid_t domid)
+{
+	(void)m, (void)domid;
+	return NULL;
+}
+
+int evc_host_permit(const struct evc_domain *caller,
+		    const struct evc_domain *target, enum evc_permission what)
+{
+	return evc_default_policy(caller, target, what);
+}
+
+void evc_host_kick(struct evc_vcpu *v)
+{
+	(void)v;
+}
+
+void evc_host_wake(struct evc_vcpu *v)
+{
+	(void)v;
+}
+
+bool evc_host_upcall_enabled(struct evc_vcpu *v)
+{
+	(void)v;
+	return false;
+}
+
+struct evc_channel *evc_host_bucket(struct evc_domain *d, uint32_t index)
+{
+	(void)d, (void)index;
+	return NULL;
+}
+
+bool evc_host_should_yield(void)
+{
+	return false;
+}
+
+void evc_host_relax(void)
+{
+}
+
+int evc_host_pirq_permit(struct evc_domain *d, uint32_t pirq)
+{
+	(void)d, (void)pirq;
+	return -XEN_EPERM;
+}
+
+int evc_host_pirq_bind(struct evc_domain *d, uint32_t pirq, uint32_t flags)
+{
+	(void)d, (void)pirq, (void)flags;
+	return -XEN_EINVAL;
+}
+
+void evc_host_pirq_unbind(struct evc_domain *d, uint32_t pirq)
+{
+	(void)d, (void)pirq;
+}
+
+void evc_host_pirq_move(struct evc_domain *d, uint32_t pirq, uint32_t to)
+{
+	(void)d, (void)pirq, (void)to;
+}
+
+void *evc_host_map_frame(struct evc_domain *d, uint64_t gfn)
+{
+	(void)d;
+	return gfn <= PAGES ? frame[gfn] : NULL;
+}
+
+void evc_host_unmap_frame(struct evc_domain *d, void *page)
+{
+	(void)d, (void)page;
+}
