@@ -100,14 +100,6 @@ static bool waits_for(const struct evc_channel *remote,
 	       (!generation || generation == d->generation);
 }
 
-/* May @d bind to @remote?  Locks: remote's. */
-static int check_bindable(struct evc_domain *d, struct evc_channel *remote)
-{
-	if (!waits_for(remote, d))
-		return -XEN_EINVAL;
-	return evc_host_permit(d, remote->domain, EVC_PERM_BIND_INTERDOMAIN);
-}
-
 /* What a send from @ch, connected to @peer, has to mind. */
 static uint8_t care_of(const struct evc_channel *ch,
 		       const struct evc_channel *peer)
@@ -118,13 +110,16 @@ static uint8_t care_of(const struct evc_channel *ch,
 	       (ch->consumer ? EVC_CARE_OWNED : 0);
 }
 
-/* Locks: the domain's of @local. */
-static int connect_locked(struct evc_channel *local, struct evc_channel *remote)
+/*
+ * @rc is 0, or the error that comes next if the remote port is right.  Locks:
+ * the domain's of @local.
+ */
+static int connect_locked(struct evc_channel *local, struct evc_channel *remote,
+			  int rc)
 {
-	int rc;
-
 	lock_two(local, remote);
-	rc = check_bindable(local->domain, remote);
+	if (!waits_for(remote, local->domain))
+		rc = -XEN_EINVAL;
 	if (!rc) {
 		local->u.peer = remote;
 		local->care = care_of(local, remote);
@@ -145,10 +140,13 @@ int evc_bind_interdomain(struct evc_domain *d, domid_t remote_dom,
 {
 	struct evc_domain *rd = evc_resolve(d, remote_dom);
 	struct evc_channel *local, *remote;
-	int rc;
+	int rc, permit;
 
 	if (!rd)
 		return -XEN_ESRCH;
+	permit = evc_host_permit(d, rd, EVC_PERM_BIND_INTERDOMAIN);
+	if (permit && !d->machine->xen_4_17)
+		return permit;
 
 	lock_domain(d);
 	rc = evc_port_find_free_locked(d, &local);
@@ -158,7 +156,7 @@ int evc_bind_interdomain(struct evc_domain *d, domid_t remote_dom,
 	if (!remote || remote == local)
 		rc = -XEN_EINVAL;
 	else
-		rc = connect_locked(local, remote);
+		rc = connect_locked(local, remote, permit);
 	if (!rc)
 		*local_port = local->port;
 unlock:
@@ -363,12 +361,12 @@ int evc_status(struct evc_domain *d, struct evtchn_status *s)
 
 	if (!owner)
 		return -XEN_ESRCH;
-	ch = evc_port_lookup(owner, s->port);
-	if (!ch)
-		return -XEN_EINVAL;
 	permit = evc_host_permit(d, owner, EVC_PERM_STATUS);
 	if (permit && !d->machine->xen_4_17)
 		return permit;
+	ch = evc_port_lookup(owner, s->port);
+	if (!ch)
+		return -XEN_EINVAL;
 
 	lock_channel(ch);
 	if (ch->consumer && d->machine->xen_4_17)

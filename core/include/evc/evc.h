@@ -179,11 +179,11 @@ int evc_alloc_unbound(struct evc_domain *d, domid_t dom, domid_t remote_dom,
  * The new local port is pending from the start, in case something was sent
  * before the connection; the remote one gets nothing.
  *   -XEN_ESRCH   no such domain @remote_dom
+ *   -XEN_EPERM   evc_host_permit() refused (Xen 4.17: last of all)
  *   -XEN_EINVAL  @d is being destroyed; or the remote port does not exist, is
  *                not unbound, or waits for another domain, or for an earlier
  *                bearer of @d's id (storage.h, @generation)
  *   -XEN_ENOSPC, -XEN_ENOMEM  no local port (checked before the remote one)
- *   -XEN_EPERM   evc_host_permit() refused
  * SPEC 1.2
  */
 int evc_bind_interdomain(struct evc_domain *d, domid_t remote_dom,
@@ -252,9 +252,9 @@ int evc_send(struct evc_domain *d, evtchn_port_t port);
  * @s->vcpu and, by status, @s->u.
  *
  *   -XEN_ESRCH   no such domain
+ *   -XEN_EPERM   @d may not act for that domain (Xen 4.17: last)
  *   -XEN_EINVAL  no such port
  *   -XEN_EACCES  owned by the hypervisor (only as Xen 4.17)
- *   -XEN_EPERM   @d may not act for that domain
  */
 int evc_status(struct evc_domain *d, struct evtchn_status *s);
 

@@ -51,7 +51,7 @@ enum evc_permission {
 /*
  * May @caller do @what to @target?  Returns 0 or -XEN_EPERM.  A host without
  * a policy of its own returns evc_default_policy() (evc.h).
- * Locks: domain or channel locks may be held.
+ * Locks: none held, but the channel's of the caller for EVC_PERM_SEND.
  */
 int evc_host_permit(const struct evc_domain *caller,
 		    const struct evc_domain *target, enum evc_permission what);
