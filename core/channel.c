@@ -165,6 +165,33 @@ unlock:
 	return rc;
 }
 
+/* Locks: both. */
+static bool is_waiting_for(const struct evc_channel *ch,
+			   const struct evc_channel *other)
+{
+	return ch->state == EVC_ST_UNBOUND && !ch->closing &&
+	       ch->u.remote_domid == other->domain->domid;
+}
+
+bool evc_channel_join(struct evc_channel *a, struct evc_channel *b)
+{
+	bool joined;
+
+	if (a == b)
+		return false;
+	lock_two(a, b);
+	joined = is_waiting_for(a, b) && is_waiting_for(b, a);
+	if (joined) {
+		a->u.peer = b;
+		a->state = EVC_ST_INTERDOMAIN;
+		b->u.peer = a;
+		b->state = EVC_ST_INTERDOMAIN;
+	}
+	unlock_two(a, b);
+
+	return joined;
+}
+
 int evc_bind_ipi(struct evc_domain *d, uint32_t vcpu, evtchn_port_t *port)
 {
 	struct evc_channel *ch;
@@ -237,6 +264,9 @@ static void make_free(struct evc_channel *ch)
 	if (ch->consumer)
 		d->ports.nr_consumer--;
 	ch->consumer = 0;
+	if (ch->fixed)
+		d->ports.nr_fixed--;
+	ch->fixed = false;
 	evb_ptr_store_release(&ch->vcpu, &d->vcpu[0]);
 	evc_deliver_of(d)->clear(d, ch);
 	evc_port_put_locked(d, ch->port);
@@ -249,7 +279,7 @@ static bool may_close(const struct evc_channel *ch, enum evc_closer who)
 		return false;
 	switch (who) {
 	case EVC_CLOSER_GUEST:
-		return !ch->consumer;
+		return !ch->consumer && !ch->fixed;
 	case EVC_CLOSER_HYPERVISOR:
 		return ch->consumer;
 	case EVC_CLOSER_DESTROY:
@@ -290,12 +320,18 @@ int evc_channel_close_locked(struct evc_domain *d, evtchn_port_t port,
 	return 0;
 }
 
+/* Open ports a reset leaves alone.  Locks: domain.lock held. */
+static uint32_t nr_spared(const struct evc_domain *d)
+{
+	return d->ports.nr_consumer + d->ports.nr_fixed;
+}
+
 uint32_t evc_channel_close_some_locked(struct evc_domain *d, uint32_t from,
 				       enum evc_closer who)
 {
 	uint32_t end = from + EVC_BUCKET_PORTS;
 	uint32_t nr_valid = evb_u32_load_relaxed(&d->ports.nr_valid);
-	uint32_t spared = who == EVC_CLOSER_GUEST ? d->ports.nr_consumer : 0;
+	uint32_t spared = who == EVC_CLOSER_GUEST ? nr_spared(d) : 0;
 	uint32_t port;
 
 	if (end > nr_valid)
@@ -492,7 +528,7 @@ static bool step_reset(struct evc_domain *d, int *rc)
 		d->reset_next = evc_channel_close_some_locked(d, d->reset_next,
 							      EVC_CLOSER_GUEST);
 	more = d->reset_next != 0;
-	if (!more && d->ports.nr_open != d->ports.nr_consumer)
+	if (!more && d->ports.nr_open != nr_spared(d))
 		*rc = -XEN_EAGAIN;
 	if (!more && !*rc)
 		evc_fifo_leave_locked(d);

@@ -44,9 +44,15 @@ static inline struct evc_vcpu *evc_vcpu_of(const struct evc_domain *d,
 void evc_channel_open_locked(struct evc_channel *ch, enum evc_state state,
 			     uint32_t vcpu);
 
+/*
+ * Connect two ends that wait for each other; no event is posted.  False: they
+ * do not, nothing was done.  Locks: none of the two; domain locks do not matter.
+ */
+bool evc_channel_join(struct evc_channel *a, struct evc_channel *b);
+
 /* Whose ports a close may touch. */
 enum evc_closer {
-	EVC_CLOSER_GUEST,      /* all but those the hypervisor owns */
+	EVC_CLOSER_GUEST,      /* all but static and hypervisor-owned ones */
 	EVC_CLOSER_HYPERVISOR, /* only those */
 	EVC_CLOSER_DESTROY,    /* all */
 };

@@ -9,6 +9,7 @@
  * once used may be called by a sender that is just now on its way.
  */
 #include <evc/evc.h>
+#include <evc/snapshot.h>
 
 #include "channel.h"
 #include "locking.h"
@@ -30,6 +31,13 @@ static uint8_t consumer_of(struct evc_machine *m, evc_consumer_fn fn)
 	unlock_machine(m);
 
 	return i < EVC_NR_CONSUMERS ? i + 1 : 0;
+}
+
+int evc_consumer_register(struct evc_machine *m, evc_consumer_fn fn)
+{
+	if (!fn)
+		return -XEN_EINVAL;
+	return consumer_of(m, fn) ? 0 : -XEN_ENOBUFS;
 }
 
 int evc_consumer_alloc(struct evc_domain *d, uint32_t vcpu, domid_t remote_dom,

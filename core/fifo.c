@@ -13,6 +13,7 @@
  *
  * FIFO to 2-level.  Happens when every port of the guest is closed, under the
  * domain's lock: nobody can be posting, so the pages can be unmapped at once.
+ * Static ports stay open; who posts to them is waited for in the same way.
  */
 #include "fifo.h"
 
@@ -93,6 +94,7 @@ int evc_init_control(struct evc_domain *d, struct evtchn_init_control *c)
 	page = evc_host_map_frame(d, c->control_gfn);
 	if (!page)
 		goto unlock;
+	fv->control_gfn = c->control_gfn;
 	/* The queues were empty before; whoever sees the block sees that. */
 	evb_ptr_store_release(&fv->control, page + c->offset);
 	if (!is_fifo(d))
@@ -157,6 +159,7 @@ int evc_expand_array(struct evc_domain *d, uint64_t array_gfn)
 		rc = -XEN_EINVAL;
 		goto unlock;
 	}
+	f->array_gfn[f->nr_pages] = array_gfn;
 	/* MO-PARK: publish the page, then look */
 	evb_ptr_store(&f->array[f->nr_pages], page);
 	post_parked(d, f->nr_pages * EVC_FIFO_PAGE_PORTS,
@@ -179,14 +182,43 @@ static void unmap(struct evc_domain *d, evb_ptr *where)
 		evc_host_unmap_frame(d, p - (uintptr_t)p % PAGE_SIZE);
 }
 
-void evc_fifo_leave_locked(struct evc_domain *d)
+/*
+ * A static port is open even after a reset, and its peer may be posting to
+ * it: as carry_over(), the other way.  Locks: domain.lock held.
+ */
+static void carry_back(struct evc_domain *d, struct evc_channel *ch)
+{
+	struct evc_channel *peer;
+	bool pending;
+
+	lock_channel(ch);
+	peer = ch->state == EVC_ST_INTERDOMAIN ? ch->u.peer : NULL;
+	unlock_channel(ch);
+	lock_two(ch, peer);
+	pending = evb_u8_xchg(&ch->parked, 0);
+	if (evc_deliver_fifo.is_pending(d, ch) || pending)
+		evc_post_locked(ch);
+	unlock_two(ch, peer);
+}
+
+static void carry_fixed_back(struct evc_domain *d)
+{
+	uint32_t nr_valid = evb_u32_load_relaxed(&d->ports.nr_valid);
+	struct evc_channel *ch;
+	uint32_t port;
+
+	for (port = 1; port < nr_valid && d->ports.nr_fixed; port++) {
+		ch = evc_port_lookup(d, port);
+		if (ch->fixed)
+			carry_back(d, ch);
+	}
+}
+
+void evc_fifo_unmap_locked(struct evc_domain *d)
 {
 	struct evc_fifo *f = d->fifo;
 	uint32_t i, prio;
 
-	if (!is_fifo(d))
-		return;
-	evc_deliver_set(d, &evc_deliver_2l);
 	for (i = 0; i < d->nr_vcpus; i++) {
 		unmap(d, &f->vcpu[i].control);
 		for (prio = 0; prio < EVTCHN_FIFO_MAX_QUEUES; prio++)
@@ -195,4 +227,13 @@ void evc_fifo_leave_locked(struct evc_domain *d)
 	for (i = 0; i < f->nr_pages; i++)
 		unmap(d, &f->array[i]);
 	f->nr_pages = 0;
+}
+
+void evc_fifo_leave_locked(struct evc_domain *d)
+{
+	if (!is_fifo(d))
+		return;
+	evc_deliver_set(d, &evc_deliver_2l);
+	carry_fixed_back(d);
+	evc_fifo_unmap_locked(d);
 }

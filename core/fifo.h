@@ -8,4 +8,10 @@
 /* Back to 2-level.  No port of the guest is open.  Locks: domain.lock held. */
 void evc_fifo_leave_locked(struct evc_domain *d);
 
+/*
+ * Give back all frames and forget the queues.  Nobody posts by FIFO.
+ * Locks: domain.lock held.
+ */
+void evc_fifo_unmap_locked(struct evc_domain *d);
+
 #endif /* CORE_FIFO_H */

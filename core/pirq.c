@@ -15,8 +15,7 @@
 #include "send.h"
 #include "sources.h"
 
-/* Locks: domain.lock held. */
-static int check_line(struct evc_domain *d, uint32_t pirq)
+int evc_pirq_check_locked(struct evc_domain *d, uint32_t pirq)
 {
 	int rc;
 
@@ -36,7 +35,7 @@ int evc_bind_pirq(struct evc_domain *d, uint32_t pirq, uint32_t flags,
 	int rc;
 
 	lock_domain(d);
-	rc = check_line(d, pirq);
+	rc = evc_pirq_check_locked(d, pirq);
 	if (!rc)
 		rc = evc_port_find_free_locked(d, &ch);
 	if (!rc)
@@ -44,6 +43,7 @@ int evc_bind_pirq(struct evc_domain *d, uint32_t pirq, uint32_t flags,
 	if (!rc) {
 		lock_channel(ch);
 		ch->u.pirq = pirq;
+		ch->u.pirq_flags = flags;
 		evc_channel_open_locked(ch, EVC_ST_PIRQ, 0);
 		evb_u32_store_relaxed(&d->pirq_port[pirq], ch->port);
 		unlock_channel(ch);

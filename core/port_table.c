@@ -125,6 +125,23 @@ int evc_ports_init(struct evc_domain *d, const struct evc_domain_config *c)
 	return 0;
 }
 
+int evc_ports_grow_locked(struct evc_domain *d, uint32_t nr, bool lent_only)
+{
+	uint32_t i =
+		evb_u32_load_relaxed(&d->ports.nr_valid) / EVC_BUCKET_PORTS;
+	uint32_t end = (nr + EVC_BUCKET_PORTS - 1) / EVC_BUCKET_PORTS;
+	uint32_t first = i;
+	int rc = 0;
+
+	for (; lent_only && i < end; i++) {
+		if (!d->ports.bucket[i])
+			return -XEN_ENOMEM;
+	}
+	for (i = first; i < end && !rc; i++)
+		rc = grow(d);
+	return rc;
+}
+
 /* One more than the highest port the domain may have now. */
 static uint32_t port_limit(const struct evc_domain *d)
 {

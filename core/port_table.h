@@ -50,6 +50,14 @@ int evc_ports_init(struct evc_domain *d, const struct evc_domain_config *c);
  */
 int evc_port_find_free_locked(struct evc_domain *d, struct evc_channel **ch);
 
+/*
+ * Let ports below @nr exist; @nr is within the lent capacity.
+ *   -XEN_ENOMEM  @lent_only, and a bucket was not lent in advance: nothing
+ *                was done; or evc_host_bucket() had no memory
+ * Locks: domain.lock held.
+ */
+int evc_ports_grow_locked(struct evc_domain *d, uint32_t nr, bool lent_only);
+
 /* Take a port found free; give one back.  Locks: domain.lock held. */
 void evc_port_take_locked(struct evc_domain *d, evtchn_port_t port);
 void evc_port_put_locked(struct evc_domain *d, evtchn_port_t port);

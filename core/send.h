@@ -27,6 +27,12 @@ int evc_send_with_care(struct evc_channel *ch, unsigned int care);
 /* Set the upcall flag; if it was clear, kick.  See upcall.c. */
 void evc_upcall_raise(struct evc_vcpu *v);
 
+/*
+ * Set every 2-level selector bit and raise: the vCPU looks at all its ports,
+ * wherever a rung of the ladder was missed.
+ */
+void evc_upcall_rescan(struct evc_vcpu *v);
+
 /* A port became pending: wake the vCPUs that poll for it.  See poll.c. */
 void evc_poll_wake(struct evc_domain *d, evtchn_port_t port);
 

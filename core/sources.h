@@ -13,6 +13,14 @@ enum evc_virq_class {
 
 enum evc_virq_class evc_virq_class(uint32_t virq);
 
+/*
+ * May the VIRQ, in the slot of that vCPU, or the line be bound now?  0, or as
+ * evc_bind_virq() and evc_bind_pirq().  Locks: domain.lock held.
+ */
+int evc_virq_check_locked(const struct evc_domain *d, uint32_t virq,
+			  uint32_t slot_vcpu);
+int evc_pirq_check_locked(struct evc_domain *d, uint32_t pirq);
+
 /* The port of a VIRQ, or PIRQ, is being closed.  Locks: domain and channel. */
 void evc_virq_unbind_locked(struct evc_channel *ch);
 void evc_pirq_unbind_locked(struct evc_channel *ch);

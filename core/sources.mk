@@ -10,13 +10,16 @@ CORE_SRCS := \
 	core/pirq.c \
 	core/poll.c \
 	core/port_table.c \
+	core/restore.c \
 	core/send.c \
+	core/snapshot.c \
 	core/stats.c \
 	core/upcall.c \
 	core/virq.c
 
 CORE_FIFO_SRCS := \
 	core/deliver_fifo.c \
-	core/fifo.c
+	core/fifo.c \
+	core/fifo_image.c
 
 CORE_FIFO_NONE_SRCS := core/fifo_none.c

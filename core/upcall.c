@@ -23,6 +23,17 @@ void evc_upcall_raise(struct evc_vcpu *v)
 	evc_host_kick(v);
 }
 
+void evc_upcall_rescan(struct evc_vcpu *v)
+{
+	const struct evc_words *w = evb_ptr_load_acquire(&v->domain->words);
+	evb_u32 *info = evb_ptr_load(&v->info);
+	uint32_t i;
+
+	for (i = 0; i < w->nr_ports >> w->port_shift; i += 32)
+		evb_u32_store(&info[w->sel_word + i / 32], UINT32_MAX);
+	evc_upcall_raise(v);
+}
+
 /*
  * A sender may have read the old place just before it changes and set its
  * selector bit there.  Its pending bit was set before it read the place, so
@@ -31,7 +42,6 @@ void evc_upcall_raise(struct evc_vcpu *v)
 int evc_vcpu_register_info(struct evc_vcpu *v, void *info)
 {
 	struct evc_domain *d = v->domain;
-	const struct evc_words *w = evb_ptr_load_acquire(&d->words);
 	evb_u32 *old = evb_ptr_load_acquire(&v->info);
 	evb_u32 *new = info;
 	uint32_t i;
@@ -50,9 +60,7 @@ int evc_vcpu_register_info(struct evc_vcpu *v, void *info)
 	v->info_registered = true;
 	/* MO-SEL: the new place, then the bits in it */
 	evb_ptr_store(&v->info, info);
-	for (i = 0; i < w->nr_ports >> w->port_shift; i += 32)
-		evb_u32_store(&new[w->sel_word + i / 32], UINT32_MAX);
-	evc_upcall_raise(v);
+	evc_upcall_rescan(v);
 unlock:
 	unlock_domain(d);
 

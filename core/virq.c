@@ -60,6 +60,16 @@ static int check_slot(const struct evc_domain *d, uint32_t virq,
 	return evb_u32_load_relaxed(slot) ? -XEN_EEXIST : 0;
 }
 
+int evc_virq_check_locked(const struct evc_domain *d, uint32_t virq,
+			  uint32_t slot_vcpu)
+{
+	int rc = check_bind(d, virq, slot_vcpu);
+
+	if (rc)
+		return rc;
+	return check_slot(d, virq, &d->vcpu[slot_vcpu].virq_port[virq]);
+}
+
 int evc_bind_virq(struct evc_domain *d, uint32_t virq, uint32_t vcpu,
 		  evtchn_port_t *port)
 {

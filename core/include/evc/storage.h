@@ -96,8 +96,11 @@ struct evc_channel {
 			uint32_t remote_generation; /* 0: any of that domid */
 		};
 		struct evc_channel *peer; /* INTERDOMAIN */
-		uint32_t pirq;		  /* PIRQ */
-		uint32_t virq;		  /* VIRQ */
+		struct {
+			uint32_t pirq; /* PIRQ */
+			uint32_t pirq_flags;
+		};
+		uint32_t virq; /* VIRQ */
 	} u;
 	uint64_t sent;	 /* events sent from here, or raised here */
 	uint64_t posted; /* those of them that made a port pending */
@@ -134,6 +137,7 @@ struct evc_ports {
 	uint32_t capacity; /* nr_buckets * EVC_BUCKET_PORTS */
 	uint32_t nr_open;  /* not free, without port 0: domain.lock */
 	uint32_t nr_consumer;
+	uint32_t nr_fixed;
 	uint64_t *map[3];
 };
 
@@ -194,6 +198,7 @@ struct evc_fifo_queue {
 /* FIFO, per vCPU. */
 struct evc_fifo_vcpu {
 	evb_ptr control; /* the guest's control block, NULL: not given yet */
+	uint64_t control_gfn; /* the frame it is in: domain.lock */
 	struct evc_fifo_queue queue[EVTCHN_FIFO_MAX_QUEUES];
 };
 
@@ -205,9 +210,10 @@ struct evc_fifo {
 	struct evc_fifo_vcpu *vcpu; /* as many as the domain has */
 	evb_ptr array
 		[EVC_FIFO_MAX_PAGES]; /* the guest's; NULL: not given yet */
-	uint32_t nr_pages;	      /* domain.lock */
-	struct evb_lock move;	      /* a port changes its queue */
-	evb_u32 nr_dropped;	      /* events lost by the guest's own fault */
+	uint64_t array_gfn[EVC_FIFO_MAX_PAGES]; /* their frames: domain.lock */
+	uint32_t nr_pages;			/* domain.lock */
+	struct evb_lock move;			/* a port changes its queue */
+	evb_u32 nr_dropped; /* events lost by the guest's own fault */
 };
 
 struct evc_machine {
