@@ -142,8 +142,7 @@ int evc_ports_grow_locked(struct evc_domain *d, uint32_t nr, bool lent_only)
 	return rc;
 }
 
-/* One more than the highest port the domain may have now. */
-static uint32_t port_limit(const struct evc_domain *d)
+uint32_t evc_port_limit_locked(const struct evc_domain *d)
 {
 	uint32_t limit = evc_deliver_of(d)->nr_ports(d);
 
@@ -156,7 +155,7 @@ static uint32_t port_limit(const struct evc_domain *d)
 
 int evc_port_find_free_locked(struct evc_domain *d, struct evc_channel **ch)
 {
-	uint32_t limit = port_limit(d);
+	uint32_t limit = evc_port_limit_locked(d);
 	uint32_t port = lowest_free(&d->ports);
 	int rc;
 

@@ -50,6 +50,9 @@ int evc_ports_init(struct evc_domain *d, const struct evc_domain_config *c);
  */
 int evc_port_find_free_locked(struct evc_domain *d, struct evc_channel **ch);
 
+/* One more than the highest port @d may have now.  Locks: domain.lock held. */
+uint32_t evc_port_limit_locked(const struct evc_domain *d);
+
 /*
  * Let ports below @nr exist; @nr is within the lent capacity.
  *   -XEN_ENOMEM  @lent_only, and a bucket was not lent in advance: nothing

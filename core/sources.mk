@@ -13,6 +13,7 @@ CORE_SRCS := \
 	core/restore.c \
 	core/send.c \
 	core/snapshot.c \
+	core/static.c \
 	core/stats.c \
 	core/upcall.c \
 	core/virq.c
