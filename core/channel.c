@@ -165,14 +165,6 @@ unlock:
 	return rc;
 }
 
-/* Locks: both. */
-static bool is_waiting_for(const struct evc_channel *ch,
-			   const struct evc_channel *other)
-{
-	return ch->state == EVC_ST_UNBOUND && !ch->closing &&
-	       ch->u.remote_domid == other->domain->domid;
-}
-
 bool evc_channel_join(struct evc_channel *a, struct evc_channel *b)
 {
 	bool joined;
@@ -180,11 +172,13 @@ bool evc_channel_join(struct evc_channel *a, struct evc_channel *b)
 	if (a == b)
 		return false;
 	lock_two(a, b);
-	joined = is_waiting_for(a, b) && is_waiting_for(b, a);
+	joined = waits_for(a, b->domain) && waits_for(b, a->domain);
 	if (joined) {
 		a->u.peer = b;
+		a->care = care_of(a, b);
 		a->state = EVC_ST_INTERDOMAIN;
 		b->u.peer = a;
+		b->care = care_of(b, a);
 		b->state = EVC_ST_INTERDOMAIN;
 	}
 	unlock_two(a, b);

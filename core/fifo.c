@@ -189,11 +189,14 @@ static void unmap(struct evc_domain *d, evb_ptr *where)
 static void carry_back(struct evc_domain *d, struct evc_channel *ch)
 {
 	struct evc_channel *peer;
-	bool pending;
+	bool pending, fixed;
 
 	lock_channel(ch);
+	fixed = ch->fixed;
 	peer = ch->state == EVC_ST_INTERDOMAIN ? ch->u.peer : NULL;
 	unlock_channel(ch);
+	if (!fixed)
+		return;
 	lock_two(ch, peer);
 	pending = evb_u8_xchg(&ch->parked, 0);
 	if (evc_deliver_fifo.is_pending(d, ch) || pending)
@@ -204,14 +207,10 @@ static void carry_back(struct evc_domain *d, struct evc_channel *ch)
 static void carry_fixed_back(struct evc_domain *d)
 {
 	uint32_t nr_valid = evb_u32_load_relaxed(&d->ports.nr_valid);
-	struct evc_channel *ch;
 	uint32_t port;
 
-	for (port = 1; port < nr_valid && d->ports.nr_fixed; port++) {
-		ch = evc_port_lookup(d, port);
-		if (ch->fixed)
-			carry_back(d, ch);
-	}
+	for (port = 1; port < nr_valid && d->ports.nr_fixed; port++)
+		carry_back(d, evc_port_lookup(d, port));
 }
 
 void evc_fifo_unmap_locked(struct evc_domain *d)

@@ -17,7 +17,7 @@
 #include <evc/storage.h>
 
 #define IMAGE_MAGIC	0x53435645u /* "EVCS" */
-#define IMAGE_HEADER	32u
+#define IMAGE_HEADER	40u
 #define IMAGE_VCPU	4u
 #define IMAGE_FIFO_VCPU 80u
 #define IMAGE_FIFO_PAGE 8u
@@ -31,6 +31,9 @@
 /* Of a port. */
 #define IMAGE_PARKED 1u
 #define IMAGE_FIXED  2u
+#define IMAGE_NOTICE 4u
+#define IMAGE_HELD   8u
+#define IMAGE_FLAGS  15u
 
 /* What the header says, and where the parts are. */
 struct evc_image {
@@ -38,6 +41,7 @@ struct evc_image {
 	bool fifo;
 	uint8_t width; /* enum evc_width */
 	domid_t domid;
+	uint32_t generation;
 	uint32_t nr_vcpus;
 	uint32_t nr_valid; /* ports that exist */
 	uint32_t nr_pages; /* FIFO */
@@ -55,7 +59,7 @@ struct evc_image_port {
 	domid_t domid;	 /* who may bind, or the peer's */
 	uint16_t unused; /* 0 */
 	uint32_t number; /* peer's port, VIRQ or PIRQ */
-	uint32_t pirq_flags;
+	uint32_t detail; /* peer's generation, or the flags of a PIRQ */
 };
 
 static inline void image_put16(uint8_t *p, uint16_t v)

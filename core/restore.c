@@ -65,8 +65,8 @@ static uint32_t port_limit(const struct evc_domain *d,
 static int check_domain(struct evc_domain *d, const struct evc_image *im)
 {
 	if (!evb_u8_load(&d->paused) || evb_u8_load(&d->dying) ||
-	    im->domid != d->domid || im->nr_vcpus > d->nr_vcpus ||
-	    has_bad_info(d, im))
+	    im->domid != d->domid || im->generation != d->generation ||
+	    im->nr_vcpus > d->nr_vcpus || has_bad_info(d, im))
 		return -XEN_EINVAL;
 	if (d->ports.nr_open || d->reset_next || evc_fifo_is_used(d))
 		return -XEN_EBUSY;
@@ -101,7 +101,7 @@ static int reserve_pirq(struct evc_domain *d, const struct evc_image_port *r)
 	int rc = evc_pirq_check_locked(d, r->number);
 
 	if (!rc)
-		rc = evc_host_pirq_bind(d, r->number, r->pirq_flags);
+		rc = evc_host_pirq_bind(d, r->number, r->detail);
 	if (!rc)
 		evb_u32_store_relaxed(&d->pirq_port[r->number], r->port);
 	return rc == -XEN_EEXIST ? -XEN_EINVAL : rc;
@@ -170,7 +170,7 @@ static enum evc_state set_details(struct evc_channel *ch,
 		return EVC_ST_VIRQ;
 	case EVTCHNSTAT_pirq:
 		ch->u.pirq = r->number;
-		ch->u.pirq_flags = r->pirq_flags;
+		ch->u.pirq_flags = r->detail;
 		if (r->vcpu)
 			evc_host_pirq_move(ch->domain, r->number, r->vcpu);
 		return EVC_ST_PIRQ;
@@ -178,6 +178,7 @@ static enum evc_state set_details(struct evc_channel *ch,
 		return EVC_ST_IPI;
 	default: /* a number, not a state: unbound, and not connected yet */
 		ch->u.remote_domid = r->domid;
+		ch->u.remote_generation = r->detail;
 		return EVC_ST_UNBOUND;
 	}
 }
@@ -193,6 +194,7 @@ static void open_port(struct evc_domain *d, const struct evc_image_port *r)
 	evb_u8_store(&ch->parked, r->flags & IMAGE_PARKED ? 1 : 0);
 	ch->consumer = r->consumer;
 	ch->fixed = r->flags & IMAGE_FIXED;
+	ch->notice = r->flags & IMAGE_NOTICE;
 	d->ports.nr_consumer += r->consumer ? 1 : 0;
 	d->ports.nr_fixed += ch->fixed ? 1 : 0;
 	unlock_channel(ch);
@@ -217,24 +219,29 @@ static void open_ports(struct evc_domain *d, const struct evc_image *im)
 /* --- reconnecting ---------------------------------------------------------- */
 
 /*
- * Connected again: something may have been sent while nobody was here.  The
- * peer's own events were not at risk: this end sends nothing before it is
- * restored.
+ * Connected again: something may have been sent while nobody was here.  Or not
+ * connected, and the guest wants to know when its peer goes.  The peer's own
+ * events were not at risk: this end sends nothing before it is restored.
  */
 static void post_missed(struct evc_channel *ch)
 {
 	evc_consumer_fn fn = NULL;
+	struct evc_vcpu *v;
 
 	lock_channel(ch);
-	if (ch->state == EVC_ST_INTERDOMAIN) {
-		if (ch->consumer)
-			fn = ch->domain->machine->consumer[ch->consumer - 1];
-		else
-			evc_post_locked(ch);
-	}
+	v = evc_notified(ch);
+	if (ch->state == EVC_ST_INTERDOMAIN && ch->consumer)
+		fn = ch->domain->machine->consumer[ch->consumer - 1];
+	else if (ch->state == EVC_ST_INTERDOMAIN || ch->notice)
+		evc_post_locked(ch);
 	unlock_channel(ch);
 	if (fn)
-		fn(evc_notified(ch), ch->port);
+		fn(v, ch->port);
+}
+
+static bool may_bind(struct evc_domain *d, struct evc_domain *to)
+{
+	return !evc_host_permit(d, to, EVC_PERM_BIND_INTERDOMAIN);
 }
 
 static void reconnect_port(struct evc_domain *d, const struct evc_image_port *r)
@@ -244,10 +251,13 @@ static void reconnect_port(struct evc_domain *d, const struct evc_image_port *r)
 	struct evc_channel *peer = other ? evc_port_lookup(other, r->number)
 					 : NULL;
 
-	if (!peer || evc_host_permit(d, other, EVC_PERM_BIND_INTERDOMAIN))
-		return;
-	if (evc_channel_join(ch, peer) && other != d)
+	if (peer && may_bind(d, other))
+		(void)evc_channel_join(ch, peer);
+	if (other != d)
 		post_missed(ch);
+	/* It waited for the next period of the domain's limit. */
+	if (r->flags & IMAGE_HELD)
+		(void)evc_send(d, r->port);
 }
 
 static void reconnect(struct evc_domain *d, const struct evc_image *im)

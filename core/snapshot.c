@@ -49,6 +49,7 @@ static void measure(struct evc_domain *d, struct evc_image *im)
 			    ? EVC_WIDTH_64
 			    : EVC_WIDTH_32;
 	im->domid = d->domid;
+	im->generation = d->generation;
 	im->nr_vcpus = d->nr_vcpus;
 	im->nr_valid = evb_u32_load_relaxed(&d->ports.nr_valid);
 	im->nr_pages = 0;
@@ -71,6 +72,8 @@ static void put_header(const struct evc_image *im)
 	image_put32(p + 20, im->nr_valid);
 	image_put32(p + 24, im->nr_ports);
 	image_put32(p + 28, im->nr_pages);
+	image_put32(p + 32, im->generation);
+	image_put32(p + 36, 0);
 }
 
 /* Locks: domain.lock held. */
@@ -91,16 +94,18 @@ static void describe(const struct evc_channel *ch, struct evc_image_port *r)
 	case EVC_ST_UNBOUND:
 		r->state = EVTCHNSTAT_unbound;
 		r->domid = ch->u.remote_domid;
+		r->detail = ch->u.remote_generation;
 		break;
 	case EVC_ST_INTERDOMAIN:
 		r->state = EVTCHNSTAT_interdomain;
 		r->domid = ch->u.peer->domain->domid;
 		r->number = ch->u.peer->port;
+		r->detail = ch->u.peer->domain->generation;
 		break;
 	case EVC_ST_PIRQ:
 		r->state = EVTCHNSTAT_pirq;
 		r->number = ch->u.pirq;
-		r->pirq_flags = ch->u.pirq_flags;
+		r->detail = ch->u.pirq_flags;
 		break;
 	case EVC_ST_VIRQ:
 		r->state = EVTCHNSTAT_virq;
@@ -126,6 +131,16 @@ static bool is_parked(const struct evc_channel *ch, const struct evc_image *im)
 	       evb_u8_load(&ch->parked);
 }
 
+/* Locks: the channel's. */
+static uint8_t flags_of(const struct evc_channel *ch,
+			const struct evc_image *im)
+{
+	return (uint8_t)((is_parked(ch, im) ? IMAGE_PARKED : 0) |
+			 (ch->fixed ? IMAGE_FIXED : 0) |
+			 (ch->notice ? IMAGE_NOTICE : 0) |
+			 (ch->held == EVC_HELD_EVENT ? IMAGE_HELD : 0));
+}
+
 static void put_port(uint8_t *p, const struct evc_image_port *r)
 {
 	image_put32(p, r->port);
@@ -137,7 +152,7 @@ static void put_port(uint8_t *p, const struct evc_image_port *r)
 	image_put16(p + 12, r->domid);
 	image_put16(p + 14, r->unused);
 	image_put32(p + 16, r->number);
-	image_put32(p + 20, r->pirq_flags);
+	image_put32(p + 20, r->detail);
 }
 
 /* Locks: domain.lock held, so that exactly nr_open channels are not free. */
@@ -152,8 +167,7 @@ static void put_ports(struct evc_domain *d, const struct evc_image *im)
 		r = (struct evc_image_port){.port = port};
 		lock_channel(ch);
 		describe(ch, &r);
-		r.flags = (uint8_t)((is_parked(ch, im) ? IMAGE_PARKED : 0) |
-				    (ch->fixed ? IMAGE_FIXED : 0));
+		r.flags = flags_of(ch, im);
 		r.priority = evb_u8_load_relaxed(&ch->priority);
 		r.consumer = ch->consumer;
 		r.vcpu = evc_notified(ch)->id;
@@ -229,7 +243,7 @@ struct evc_image_port evc_image_read_port(const struct evc_image *im,
 		.domid = image_get16(p + 12),
 		.unused = image_get16(p + 14),
 		.number = image_get32(p + 16),
-		.pirq_flags = image_get32(p + 20),
+		.detail = image_get32(p + 20),
 	};
 }
 
@@ -238,9 +252,9 @@ static bool has_bad_header(const struct evc_image *im)
 {
 	return im->byte[6] > 1 || im->width > EVC_WIDTH_64 ||
 	       im->domid >= DOMID_FIRST_RESERVED ||
-	       image_get16(im->byte + 14) || im->nr_vcpus == 0 ||
-	       im->nr_vcpus > MAX_VCPUS || im->nr_valid == 0 ||
-	       im->nr_valid > EVTCHN_FIFO_NR_CHANNELS ||
+	       image_get16(im->byte + 14) || image_get32(im->byte + 36) ||
+	       im->nr_vcpus == 0 || im->nr_vcpus > MAX_VCPUS ||
+	       im->nr_valid == 0 || im->nr_valid > EVTCHN_FIFO_NR_CHANNELS ||
 	       im->nr_valid % EVC_BUCKET_PORTS ||
 	       im->nr_ports >= im->nr_valid ||
 	       im->nr_pages > (im->fifo ? EVC_FIFO_MAX_PAGES : 0);
@@ -283,10 +297,12 @@ static bool has_bad_peer(const struct evc_image *im,
 	uint32_t i;
 
 	if (r->domid >= DOMID_FIRST_RESERVED || r->number == 0 ||
-	    r->number >= EVTCHN_FIFO_NR_CHANNELS || r->pirq_flags)
+	    r->number >= EVTCHN_FIFO_NR_CHANNELS)
 		return true;
 	if (r->domid != im->domid)
 		return false;
+	if (r->detail != im->generation)
+		return true;
 	i = find_port(im, r->number);
 	if (i == im->nr_ports || r->number == r->port)
 		return true;
@@ -301,28 +317,37 @@ static bool has_bad_state(const struct evc_image *im,
 {
 	switch (r->state) {
 	case EVTCHNSTAT_unbound:
-		return r->number || r->pirq_flags;
+		return r->number;
 	case EVTCHNSTAT_interdomain:
 		return has_bad_peer(im, r);
 	case EVTCHNSTAT_pirq:
-		return r->domid || r->consumer || r->flags & IMAGE_FIXED;
+		return r->domid || r->consumer;
 	case EVTCHNSTAT_virq:
-		return r->number >= NR_VIRQS || r->domid || r->pirq_flags ||
-		       r->consumer || r->flags & IMAGE_FIXED;
+		return r->number >= NR_VIRQS || r->domid || r->detail ||
+		       r->consumer;
 	case EVTCHNSTAT_ipi:
-		return r->number || r->domid || r->pirq_flags || r->consumer ||
-		       r->flags & IMAGE_FIXED;
+		return r->number || r->domid || r->detail || r->consumer;
 	default: /* a number, not a state */
 		return true;
 	}
 }
 
+/* The flags a port in this state may have. */
+static uint8_t flags_allowed(const struct evc_image_port *r)
+{
+	if (r->consumer)
+		return 0;
+	if (r->state == EVTCHNSTAT_interdomain)
+		return IMAGE_FLAGS;
+	if (r->state == EVTCHNSTAT_unbound)
+		return IMAGE_FLAGS & ~IMAGE_HELD;
+	return IMAGE_PARKED;
+}
+
 static bool has_bad_flags(const struct evc_image *im,
 			  const struct evc_image_port *r)
 {
-	if (r->flags & ~(IMAGE_PARKED | IMAGE_FIXED))
-		return true;
-	if (r->flags & IMAGE_FIXED && r->consumer)
+	if (r->flags & ~flags_allowed(r))
 		return true;
 	return r->flags & IMAGE_PARKED &&
 	       (!im->fifo || r->port / EVC_FIFO_PAGE_PORTS < im->nr_pages);
@@ -369,6 +394,7 @@ int evc_image_open(struct evc_image *im, const void *buf, size_t len)
 	im->nr_valid = image_get32(im->byte + 20);
 	im->nr_ports = image_get32(im->byte + 24);
 	im->nr_pages = image_get32(im->byte + 28);
+	im->generation = image_get32(im->byte + 32);
 	if (has_bad_header(im) || image_length(im) != len || has_bad_vcpu(im) ||
 	    has_bad_port(im))
 		return -XEN_EINVAL;

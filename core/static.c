@@ -131,7 +131,7 @@ static int check_table(struct evc_machine *m,
 
 /* True: it was not there before. */
 static bool open_end(struct evc_domain *d, const struct evc_static_end *end,
-		     domid_t other)
+		     const struct evc_domain *other)
 {
 	struct evc_channel *ch = evc_port_lookup(d, end->port);
 	bool opened;
@@ -139,8 +139,12 @@ static bool open_end(struct evc_domain *d, const struct evc_static_end *end,
 	lock_domain(d);
 	lock_channel(ch);
 	opened = ch->state == EVC_ST_FREE && !evb_u8_load(&d->dying);
+	/* One that waits does so for the bearer of the id that is there now. */
+	if (opened || (ch->fixed && ch->state == EVC_ST_UNBOUND)) {
+		ch->u.remote_domid = other->domid;
+		ch->u.remote_generation = other->generation;
+	}
 	if (opened) {
-		ch->u.remote_domid = other;
 		ch->fixed = true;
 		d->ports.nr_fixed++;
 		evc_channel_open_locked(ch, EVC_ST_UNBOUND, end->vcpu);
@@ -169,8 +173,8 @@ static int connect_row(struct evc_machine *m,
 	struct evc_domain *db = find(m, row->b.domid);
 	struct evc_channel *a = evc_port_lookup(da, row->a.port);
 	struct evc_channel *b = evc_port_lookup(db, row->b.port);
-	bool opened_a = open_end(da, &row->a, row->b.domid);
-	bool opened_b = open_end(db, &row->b, row->a.domid);
+	bool opened_a = open_end(da, &row->a, db);
+	bool opened_b = open_end(db, &row->b, da);
 
 	/* Connected already, unless somebody interfered. */
 	if (!evc_channel_join(a, b))

@@ -19,7 +19,7 @@
 #define PENDING BIT(EVTCHN_FIFO_PENDING)
 #define LINKED	BIT(EVTCHN_FIFO_LINKED)
 
-#define HEADER	   32
+#define HEADER	   40
 #define VCPU	   4
 #define FIFO_VCPU  80
 #define FIFO_PAGE  8
@@ -46,6 +46,8 @@ static const struct fake_options *options(domid_t domid)
 		.nr_buckets = 64,
 		.width = EVC_WIDTH_64,
 		.fifo = fifo && domid == 1,
+		.generation = domid == 1 ? 9 : 4,
+		.limit = domid == 1,
 	};
 	return &o;
 }
@@ -497,6 +499,89 @@ static void hostile_words_lead_nowhere(void **unused)
 	}
 }
 
+/* The guest asked to be told when its peer goes; it went meanwhile. */
+static void notice_of_a_peer_that_is_gone(void **unused)
+{
+	int how;
+
+	(void)unused;
+	for (how = 0; how < 3; how++) {
+		start(false);
+		fake_connect(d2, d1, &p.there, &p.here);
+		fake_clear_pending(d1, p.here);
+		assert_int_equal(evc_watch_peer(d1, p.here, how > 0), 0);
+		save(d1, &image1);
+		if (how == 2)
+			save(d2, &image2);
+		assert_int_equal(evc_domain_destroy(d1), 0);
+		drop(&d1);
+		drop(&d2);
+		restore(&d1, 1, &image1);
+		assert_int_equal(fake_pending(d1, p.here), how > 0);
+		fake_clear_pending(d1, p.here);
+		if (how == 2) { /* and from now on */
+			restore(&d2, 2, &image2);
+			fake_clear_pending(d1, p.here);
+			assert_int_equal(evc_close(d2, p.there), 0);
+			assert_true(fake_pending(d1, p.here));
+		}
+		fake_end();
+	}
+}
+
+/* An event of d1's waits for d1's next period when d1 is saved. */
+static void held_event_goes_out(void **unused)
+{
+	int first_1;
+
+	(void)unused;
+	for (first_1 = 0; first_1 < 2; first_1++) {
+		start(false);
+		fake_connect(d2, d1, &p.there, &p.here);
+		assert_int_equal(evc_limit_set(d1, 1), 0);
+		assert_int_equal(evc_send(d1, p.here), 0);
+		fake_clear_pending(d2, p.there);
+		assert_int_equal(evc_send(d1, p.here), 0);
+		assert_false(fake_pending(d2, p.there));
+		save(d1, &image1);
+		save(d2, &image2);
+		drop(&d1);
+		drop(&d2);
+		if (first_1)
+			restore(&d1, 1, &image1);
+		restore(&d2, 2, &image2);
+		if (!first_1)
+			restore(&d1, 1, &image1);
+		assert_true(fake_pending(d2, p.there));
+		fake_end();
+	}
+}
+
+/* Another domain with the peer's id is not the peer. */
+static void recycled_domid_is_not_the_peer(void **unused)
+{
+	struct fake_options o;
+	evtchn_port_t port;
+
+	(void)unused;
+	start(false);
+	fake_connect(d2, d1, &p.there, &p.here);
+	save(d1, &image1);
+	drop(&d1);
+	drop(&d2);
+	o = *options(2);
+	o.generation = 5;
+	d2 = fake_add(&o);
+	add(&d1, 1);
+	assert_int_equal(fake_unbound(d2, d1), p.there);
+	drop(&d1);
+	restore(&d1, 1, &image1);
+	fake_assert_status(d1, p.here, EVTCHNSTAT_unbound);
+	assert_int_equal(evc_bind_interdomain(d2, 1, p.here, &port),
+			 -XEN_EINVAL);
+	fake_end();
+}
+
 static void width_comes_back(void **unused)
 {
 	evtchn_port_t port;
@@ -603,13 +688,15 @@ static void the_format_is_frozen(void **unused)
 {
 	static const uint8_t expected[] = {
 		/* header: magic, version, 2-level, 64 bits, length */
-		'E', 'V', 'C', 'S', 1, 0, 0, 1, 168, 0, 0, 0,
+		'E', 'V', 'C', 'S', 1, 0, 0, 1, 176, 0, 0, 0,
 		/* domid, 0, vCPUs, ports that exist, open ones, pages */
 		1, 0, 0, 0, 3, 0, 0, 0, 64, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0,
+		/* generation, 0 */
+		9, 0, 0, 0, 0, 0, 0, 0,
 		/* vCPUs */
 		0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,
-		/* port 1: unbound for domain 2 */
-		1, 0, 0, 0, 1, 0, 7, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0,
+		/* port 1: unbound for domain 2, bearer 4; wants to know */
+		1, 0, 0, 0, 1, 4, 7, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 4,
 		0, 0, 0,
 		/* port 2: VIRQ 1 on vCPU 1 */
 		2, 0, 0, 0, 4, 0, 7, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0,
@@ -617,21 +704,21 @@ static void the_format_is_frozen(void **unused)
 		/* port 3: PIRQ 5 on vCPU 2, shareable */
 		3, 0, 0, 0, 3, 0, 7, 0, 2, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 1,
 		0, 0, 0,
-		/* port 5: connected to port 2 of domain 2 */
-		5, 0, 0, 0, 2, 0, 7, 0, 0, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 0,
+		/* port 5: connected to port 2 of domain 2, bearer 4 */
+		5, 0, 0, 0, 2, 0, 7, 0, 0, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 4,
 		0, 0, 0,
 		/* port 6: owned, first callback, unbound for domain 2 */
-		6, 0, 0, 0, 1, 0, 7, 1, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0,
+		6, 0, 0, 0, 1, 0, 7, 1, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 4,
 		0, 0, 0,
 		/* CRC-32, by another program */
-		0x4d, 0x94, 0xb2, 0xd1};
+		0x5e, 0x55, 0x4c, 0xc7};
 	static _Alignas(8) uint8_t info[64];
 	evtchn_port_t port, hole, there;
 
 	(void)unused;
 	start(false);
 	assert_int_equal(evc_vcpu_register_info(&d1->vcpu[1], info), 0);
-	(void)fake_unbound(d1, d2);
+	assert_int_equal(evc_watch_peer(d1, fake_unbound(d1, d2), true), 0);
 	assert_int_equal(evc_bind_virq(d1, VIRQ_DEBUG, 1, &port), 0);
 	assert_int_equal(evc_bind_pirq(d1, 5, 1, &port), 0);
 	assert_int_equal(evc_bind_vcpu(d1, port, 2), 0);
@@ -905,6 +992,8 @@ static void lies_in_the_header_are_refused(void **unused)
 	REFUSE(24, 64, 4);
 	REFUSE(24, UINT32_MAX / 24 + 1, 4);
 	REFUSE(28, 1, 4);
+	REFUSE(32, 8, 4); /* another bearer of the domid */
+	REFUSE(36, 1, 4);
 	REFUSE(HEADER, 2, 4);
 	REFUSE(HEADER, 1, 4); /* vCPU 0 has not registered here */
 	assert_int_equal(evc_restore(d1, image1.byte, image1.len), 0);
@@ -921,9 +1010,12 @@ static void lies_about_ports_are_refused(void **unused)
 	REFUSE(RECORD(p.here), 64, 4);
 	REFUSE(RECORD(p.unbound) + 4, 0, 1);
 	REFUSE(RECORD(p.unbound) + 4, 6, 1);
-	REFUSE(RECORD(p.unbound) + 5, 4, 1);
+	REFUSE(RECORD(p.unbound) + 5, 8, 1); /* held back, for nobody */
+	REFUSE(RECORD(p.here) + 5, 16, 1);
 	REFUSE(RECORD(p.unbound) + 5, 1, 1); /* parked, 2-level */
 	REFUSE(RECORD(p.owned) + 5, 2, 1);   /* static and owned */
+	REFUSE(RECORD(p.owned) + 5, 4, 1);
+	REFUSE(RECORD(p.owned) + 5, 8, 1);
 	REFUSE(RECORD(p.timer) + 5, 2, 1);
 	REFUSE(RECORD(p.line) + 5, 2, 1);
 	REFUSE(RECORD(p.ipi) + 5, 2, 1);
@@ -933,14 +1025,13 @@ static void lies_about_ports_are_refused(void **unused)
 	REFUSE(RECORD(p.unbound) + 8, 3, 4);
 	REFUSE(RECORD(p.unbound) + 14, 1, 2);
 	REFUSE(RECORD(p.unbound) + 16, 1, 4);
-	REFUSE(RECORD(p.unbound) + 20, 1, 4);
 	REFUSE(RECORD(p.here) + 12, 0x7ff0, 2);
 	REFUSE(RECORD(p.here) + 16, 0, 4);
 	REFUSE(RECORD(p.here) + 16, 131072, 4);
-	REFUSE(RECORD(p.here) + 20, 1, 4);
 	/* Within the domain: no such peer, itself, another's, other state. */
 	REFUSE(RECORD(p.here) + 12, 1, 2);
 	REFUSE(RECORD(p.loop_a) + 16, 63, 4);
+	REFUSE(RECORD(p.loop_a) + 20, 8, 4);
 	REFUSE(RECORD(p.loop_a) + 16, p.loop_a, 4);
 	REFUSE(RECORD(p.loop_a) + 16, p.here, 4);
 	REFUSE(RECORD(p.loop_a) + 16, p.timer, 4);
@@ -1196,6 +1287,9 @@ int main(void)
 		cmocka_unit_test(fifo_queues_go_on),
 		cmocka_unit_test(parked_events_are_posted_by_the_page),
 		cmocka_unit_test(hostile_words_lead_nowhere),
+		cmocka_unit_test(notice_of_a_peer_that_is_gone),
+		cmocka_unit_test(held_event_goes_out),
+		cmocka_unit_test(recycled_domid_is_not_the_peer),
 		cmocka_unit_test(width_comes_back),
 		cmocka_unit_test(random_tables_come_back),
 		cmocka_unit_test(the_format_is_frozen),

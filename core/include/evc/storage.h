@@ -85,7 +85,8 @@ struct evc_channel {
 	bool closing;	  /* nobody may bind to it any more */
 	evb_u8 parked;	  /* FIFO: an event waits for the port's array page */
 	enum evc_held held;
-	bool notice;	   /* the peer's close is an event (evc_watch_peer) */
+	bool notice : 1;   /* the peer's close is an event (evc_watch_peer) */
+	bool fixed : 1;	   /* static.h: the guest does not close it */
 	evb_u32 fifo_last; /* FIFO: the queue it was linked on last */
 	uint32_t dropped;  /* counted up to UINT32_MAX */
 	struct evc_domain *domain;
