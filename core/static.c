@@ -30,20 +30,20 @@ static struct evc_domain *find(struct evc_machine *m, domid_t domid)
 
 /* --- 1. check -------------------------------------------------------------- */
 
-/* Is @ch open as an end of this table, waiting for @other or connected to it? */
-static bool is_there(struct evc_channel *ch, const struct evc_static_end *other)
+/*
+ * Is @ch open as an end of this table, waiting for @other or connected to it?
+ * Locks: the channel's.
+ */
+static bool is_there_locked(const struct evc_channel *ch,
+			    const struct evc_static_end *other)
 {
-	bool there = false;
-
-	lock_channel(ch);
-	if (ch->fixed && ch->state == EVC_ST_UNBOUND)
-		there = ch->u.remote_domid == other->domid;
-	if (ch->fixed && ch->state == EVC_ST_INTERDOMAIN)
-		there = ch->u.peer->domain->domid == other->domid &&
-			ch->u.peer->port == other->port;
-	unlock_channel(ch);
-
-	return there;
+	if (!ch->fixed)
+		return false;
+	if (ch->state == EVC_ST_UNBOUND)
+		return ch->u.remote_domid == other->domid;
+	return ch->state == EVC_ST_INTERDOMAIN &&
+	       ch->u.peer->domain->domid == other->domid &&
+	       ch->u.peer->port == other->port;
 }
 
 /* Can the port be opened, or is it there?  Locks: domain.lock held. */
@@ -51,6 +51,7 @@ static int check_port(struct evc_domain *d, const struct evc_static_end *end,
 		      const struct evc_static_end *other)
 {
 	struct evc_channel *ch;
+	bool usable;
 	int rc;
 
 	if (evb_u8_load(&d->dying))
@@ -61,11 +62,14 @@ static int check_port(struct evc_domain *d, const struct evc_static_end *end,
 	if (rc)
 		return rc;
 	ch = evc_port_lookup(d, end->port);
-	if (is_there(ch, other))
-		return 0;
-	if (ch->state != EVC_ST_FREE || evc_deliver_of(d)->is_busy(d, ch))
-		return -XEN_EBUSY;
-	return 0;
+	lock_channel(ch);
+	if (ch->state == EVC_ST_FREE)
+		usable = !evc_deliver_of(d)->is_busy(d, ch);
+	else
+		usable = is_there_locked(ch, other);
+	unlock_channel(ch);
+
+	return usable ? 0 : -XEN_EBUSY;
 }
 
 static int check_end(struct evc_machine *m, const struct evc_static_end *end,
@@ -166,6 +170,17 @@ static void post_missed(struct evc_channel *ch)
 	unlock_channel(ch);
 }
 
+static bool is_connected(struct evc_channel *a, const struct evc_channel *b)
+{
+	bool connected;
+
+	lock_channel(a);
+	connected = a->state == EVC_ST_INTERDOMAIN && a->u.peer == b;
+	unlock_channel(a);
+
+	return connected;
+}
+
 static int connect_row(struct evc_machine *m,
 		       const struct evc_static_channel *row)
 {
@@ -176,11 +191,8 @@ static int connect_row(struct evc_machine *m,
 	bool opened_a = open_end(da, &row->a, db);
 	bool opened_b = open_end(db, &row->b, da);
 
-	/* Connected already, unless somebody interfered. */
-	if (!evc_channel_join(a, b))
-		return is_there(a, &row->b) && is_there(b, &row->a)
-			       ? 0
-			       : -XEN_EBUSY;
+	if (!evc_channel_join(a, b) && !is_connected(a, b))
+		return -XEN_EBUSY; /* somebody interfered */
 	if (opened_a && !opened_b)
 		post_missed(a);
 	if (opened_b && !opened_a)
