@@ -60,8 +60,16 @@ static void add(struct evc_domain **d, domid_t domid)
 		evc_machine_set_hwdom(&fake.machine, *d);
 }
 
+#ifdef EVC_TEST_NO_FIFO
+#define HAVE_FIFO false
+#else
+#define HAVE_FIFO true
+#endif
+
 static void start(bool use_fifo)
 {
+	if (use_fifo && !HAVE_FIFO)
+		skip();
 	fifo = use_fifo;
 	fake_start(false);
 	fake.pirq_permitted = 0xff;
@@ -438,6 +446,68 @@ static void queue_goes_on(uint32_t before, uint32_t after)
 	fake_end();
 }
 
+/* The end of a queue, found by restore, is consumed and queued elsewhere. */
+static void restored_tail_can_move(uint32_t before, uint32_t after)
+{
+	evtchn_port_t port[8], got[16];
+	uint32_t i, last = before + after - 1;
+
+	start(true);
+	enter_fifo(1);
+	for (i = 0; i < 8; i++)
+		assert_int_equal(evc_bind_ipi(d1, 1, &port[i]), 0);
+	for (i = 0; i < before; i++)
+		assert_int_equal(evc_send(d1, port[i]), 0);
+	save(d1, &image1);
+	for (; i < before + after; i++)
+		assert_int_equal(evc_send(d1, port[i]), 0);
+	drop(&d1);
+	restore(&d1, 1, &image1);
+	assert_int_equal(drain(1, 7, got), before + after);
+	assert_int_equal(evc_set_priority(d1, port[last], 2), 0);
+	assert_int_equal(evc_send(d1, port[last]), 0);
+	assert_int_equal(evc_send(d1, port[7]), 0);
+	assert_int_equal(drain(1, 7, got), 1);
+	assert_int_equal(got[0], port[7]);
+	assert_int_equal(drain(1, 2, got), 1);
+	assert_int_equal(got[0], port[last]);
+	fake_end();
+}
+
+static void fifo_tails_can_move(void **unused)
+{
+	(void)unused;
+	restored_tail_can_move(0, 1);
+	restored_tail_can_move(0, 3);
+	restored_tail_can_move(1, 0);
+	restored_tail_can_move(3, 0);
+	restored_tail_can_move(2, 2);
+}
+
+/* The guest was stopped while it walked along a queue: READY is clear. */
+static void half_consumed_queue_goes_on(void **unused)
+{
+	evtchn_port_t port[4];
+	uint32_t i;
+
+	(void)unused;
+	start(true);
+	enter_fifo(1);
+	for (i = 0; i < 4; i++)
+		assert_int_equal(evc_bind_ipi(d1, 1, &port[i]), 0);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(evc_send(d1, port[i]), 0);
+	control(1)->ready = 0;
+	*word(port[0]) = 0;
+	save(d1, &image1);
+	drop(&d1);
+	restore(&d1, 1, &image1);
+	assert_int_equal(evc_send(d1, port[3]), 0);
+	assert_int_equal(*word(port[2]) & EVTCHN_FIFO_LINK_MASK, port[3]);
+	assert_int_equal(control(1)->ready, 0);
+	fake_end();
+}
+
 static void fifo_queues_go_on(void **unused)
 {
 	uint32_t before, after;
@@ -657,7 +727,7 @@ static void random_tables_come_back(void **unused)
 
 	(void)unused;
 	while (rounds--) {
-		start(rounds & 1);
+		start(HAVE_FIFO && rounds & 1);
 		if (fifo)
 			enter_fifo(rounds >> 1 & 1);
 		for (n = rounds % 90; n; n--) {
@@ -888,8 +958,8 @@ static uint32_t get(const struct image *im, size_t at)
 	return v;
 }
 
-/* With a table, unlike the core's. */
-static void sign(struct image *im)
+/* A good checksum, with a table, unlike the core's. */
+static void seal(struct image *im)
 {
 	uint32_t table[256], i, bit, crc = UINT32_MAX;
 
@@ -899,10 +969,15 @@ static void sign(struct image *im)
 			table[i] = table[i] & 1 ? table[i] >> 1 ^ 0xedb88320u
 						: table[i] >> 1;
 	}
-	put(im, 8, (uint32_t)im->len, 4);
 	for (i = 0; i < im->len - 4; i++)
 		crc = table[(crc ^ im->byte[i]) & 255] ^ crc >> 8;
 	put(im, im->len - 4, ~crc, 4);
+}
+
+static void sign(struct image *im)
+{
+	put(im, 8, im->len, 4);
+	seal(im);
 }
 
 /* Where the record of @port is. */
@@ -992,6 +1067,10 @@ static void lies_in_the_header_are_refused(void **unused)
 	REFUSE(24, 64, 4);
 	REFUSE(24, UINT32_MAX / 24 + 1, 4);
 	REFUSE(28, 1, 4);
+	again = image1;
+	put(&again, 8, image1.len + 1, 4);
+	seal(&again);
+	assert_int_equal(evc_restore(d1, again.byte, again.len), -XEN_EINVAL);
 	REFUSE(32, 8, 4); /* another bearer of the domid */
 	REFUSE(36, 1, 4);
 	REFUSE(HEADER, 2, 4);
@@ -1049,6 +1128,29 @@ static void lies_about_ports_are_refused(void **unused)
 	REFUSE(RECORD(p.ipi) + 16, 1, 4);
 	REFUSE(RECORD(p.ipi) + 20, 1, 4);
 	assert_int_equal(evc_restore(d1, image1.byte, image1.len), 0);
+	fake_end();
+}
+
+/* Connections within the domain that do not fit each other. */
+static void lies_about_loops_are_refused(void **unused)
+{
+	evtchn_port_t a, b;
+
+	(void)unused;
+	start(false);
+	fake_connect(d1, d1, &p.loop_a, &p.loop_b);
+	fake_connect(d1, d1, &a, &b);
+	fake_connect(d2, d1, &p.there, &p.here);
+	save(d1, &image1);
+	drop(&d1);
+	drop(&d2);
+	add(&d2, 2);
+	bring(&d1, 1, &image1);
+	REFUSE(RECORD(p.loop_a) + 16, a, 4); /* a's peer is b */
+	/* One end only, and it says it is its own peer. */
+	put(&image1, RECORD(p.here) + 16, p.here, 4);
+	put(&image1, RECORD(p.here) + 20, 9, 4);
+	REFUSE(RECORD(p.here) + 12, 1, 2);
 	fake_end();
 }
 
@@ -1124,6 +1226,9 @@ static void domain_must_fit(void **unused)
 	o.nr_vcpus = 2;
 	expect_no_fit(&d1, &o, -XEN_EINVAL);
 	o.nr_vcpus = 3;
+	o.generation = 8;
+	expect_no_fit(&d1, &o, -XEN_EINVAL);
+	o.generation = 9;
 	o.fifo = false;
 	expect_no_fit(&d1, &o, -XEN_EOPNOTSUPP);
 	o.fifo = true;
@@ -1285,6 +1390,8 @@ int main(void)
 		cmocka_unit_test(peer_that_is_not_there_leaves_it_unbound),
 		cmocka_unit_test(events_sent_meanwhile_are_not_lost),
 		cmocka_unit_test(fifo_queues_go_on),
+		cmocka_unit_test(fifo_tails_can_move),
+		cmocka_unit_test(half_consumed_queue_goes_on),
 		cmocka_unit_test(parked_events_are_posted_by_the_page),
 		cmocka_unit_test(hostile_words_lead_nowhere),
 		cmocka_unit_test(notice_of_a_peer_that_is_gone),
@@ -1298,6 +1405,7 @@ int main(void)
 		cmocka_unit_test(every_damaged_byte_is_refused_fifo),
 		cmocka_unit_test(lies_in_the_header_are_refused),
 		cmocka_unit_test(lies_about_ports_are_refused),
+		cmocka_unit_test(lies_about_loops_are_refused),
 		cmocka_unit_test(lies_about_queues_are_refused),
 		cmocka_unit_test(fifo_images_without_parts_are_refused),
 		cmocka_unit_test(domain_must_fit),
