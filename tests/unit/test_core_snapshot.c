@@ -10,6 +10,7 @@
  */
 #include "tests/lib/fake_host.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -1381,6 +1382,118 @@ static void callbacks_are_numbered_by_registering(void **unused)
 	fake_end();
 }
 
+/* --- on real threads --------------------------------------------------------- */
+
+static void *restore_one(void *arg)
+{
+	struct evc_domain *d = arg;
+	const struct image *im = d == d1 ? &image1 : &image2;
+
+	return evc_restore(d, im->byte, im->len) ? arg : NULL;
+}
+
+/* Two domains at once: each pair is connected, by whoever sees both. */
+static void both_come_back_at_once(void **unused)
+{
+	uint32_t rounds = getenv("EVC_LONG") ? 5000 : 200, i;
+	evtchn_port_t port[2][20];
+	pthread_t other;
+	void *failed;
+
+	(void)unused;
+	while (rounds--) {
+		start(false);
+		for (i = 0; i < 10; i++) {
+			fake_connect(d1, d2, &port[0][i], &port[1][i]);
+			fake_connect(d2, d1, &port[1][i + 10],
+				     &port[0][i + 10]);
+		}
+		save(d1, &image1);
+		save(d2, &image2);
+		drop(&d1);
+		drop(&d2);
+		bring(&d1, 1, &image1);
+		bring(&d2, 2, &image2);
+		fake.threads = true;
+		assert_int_equal(pthread_create(&other, NULL, restore_one, d2),
+				 0);
+		assert_null(restore_one(d1));
+		assert_int_equal(pthread_join(other, &failed), 0);
+		fake.threads = false;
+		assert_null(failed);
+		assert_same_image(d1, &image1);
+		assert_same_image(d2, &image2);
+		fake_end();
+	}
+}
+
+static evb_u32 enough;
+
+/* What a peer may do to connections of a domain that is being saved. */
+static void *disturb(void *unused)
+{
+	evtchn_port_t there[8] = {0};
+	uint32_t i;
+
+	(void)unused;
+	while (!evb_u32_load(&enough)) {
+		for (i = 0; i < 8; i++)
+			(void)evc_bind_interdomain(d2, 1, 1 + i, &there[i]);
+		for (i = 0; i < 8; i++)
+			(void)evc_send(d2, there[i]);
+		for (i = 0; i < 8; i++)
+			(void)evc_close(d2, there[i]);
+	}
+	return NULL;
+}
+
+/* Every image is one restore takes; FIFO queues grow meanwhile. */
+static void saved_under_busy_peers(bool use_fifo)
+{
+	uint32_t rounds = getenv("EVC_LONG") ? 20000 : 500, i;
+	uint32_t seen[3] = {0}; /* by state */
+	pthread_t other;
+
+	start(use_fifo);
+	if (fifo)
+		enter_fifo(1);
+	for (i = 0; i < 8; i++)
+		(void)fake_unbound(d1, d2);
+	fake.threads = true;
+	evb_u32_store(&enough, 0);
+	assert_int_equal(pthread_create(&other, NULL, disturb, NULL), 0);
+	while (rounds--) {
+		assert_int_equal(
+			evc_save(d1, image1.byte, IMAGE_SIZE, &image1.len), 0);
+		assert_int_equal(get(&image1, 24), 8);
+		for (i = 1; i <= 8; i++)
+			seen[image1.byte[RECORD(i) + 4]]++;
+	}
+	evb_u32_store(&enough, 1);
+	assert_int_equal(pthread_join(other, NULL), 0);
+	fake.threads = false;
+	assert_int_equal(seen[EVTCHNSTAT_closed], 0);
+	/* The last one, of some moment in the middle, is good. */
+	memcpy(image1.page, d1->shared_info, 4096);
+	assert_int_equal(evc_domain_destroy(d1), 0);
+	drop(&d1);
+	restore(&d1, 1, &image1);
+	assert_int_equal(d1->ports.nr_open, 8);
+	fake_end();
+}
+
+static void peers_may_go_on_while_it_is_saved(void **unused)
+{
+	(void)unused;
+	saved_under_busy_peers(false);
+}
+
+static void peers_may_go_on_while_it_is_saved_fifo(void **unused)
+{
+	(void)unused;
+	saved_under_busy_peers(true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1413,6 +1526,9 @@ int main(void)
 		cmocka_unit_test(more_vcpus_are_fine),
 		cmocka_unit_test(failing_hooks_leave_nothing_behind),
 		cmocka_unit_test(callbacks_are_numbered_by_registering),
+		cmocka_unit_test(both_come_back_at_once),
+		cmocka_unit_test(peers_may_go_on_while_it_is_saved),
+		cmocka_unit_test(peers_may_go_on_while_it_is_saved_fifo),
 	};
 
 	return cmocka_run_group_tests_name("core_snapshot", tests, NULL, NULL);
