@@ -228,7 +228,8 @@ int evc_bind_ipi(struct evc_domain *d, uint32_t vcpu, evtchn_port_t *port);
  * evc_close - give a port back.  A connected peer becomes unbound for @d; it
  * is not told.  The port's pending event is forgotten, its mask bit is kept.
  *
- *   -XEN_EINVAL  no such port, free, reserved, or owned by the hypervisor
+ *   -XEN_EINVAL  no such port, free, reserved, static, or owned by the
+ *                hypervisor
  */
 int evc_close(struct evc_domain *d, evtchn_port_t port);
 
@@ -278,7 +279,7 @@ int evc_unmask(struct evc_domain *d, evtchn_port_t port);
 
 /*
  * evc_reset - close all ports of @domid, and leave the FIFO ABI.  Ports owned
- * by the hypervisor stay.
+ * by the hypervisor stay, and static ones (static.h).
  *
  * @cont  go on with a reset that returned -XEN_ERESTART
  *   -XEN_ESRCH     no such domain

@@ -96,8 +96,9 @@ void evc_host_relax(void);
  * 0 or -XEN_EPERM.  bind: connect the line to the guest; 0, -XEN_EINVAL (not
  * mapped), -XEN_EBUSY (used, or not shareable), -XEN_ENOMEM.  The port is there
  * when evc_bind_pirq() returns: a line that fires before must be held back, or
- * evc_pirq_raise() called again then.  unbind: the port is being closed.  move:
- * the port is now delivered to @vcpu.
+ * evc_pirq_raise() called again then; the same with evc_restore(), which may
+ * also unbind a line again.  unbind: the port is being closed.  move: the port
+ * is now delivered to @vcpu.
  * Locks: @d's lock is held; for unbind also the channel's; for move only that.
  */
 int evc_host_pirq_permit(struct evc_domain *d, uint32_t pirq);

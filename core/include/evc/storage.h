@@ -98,8 +98,8 @@ struct evc_channel {
 		};
 		struct evc_channel *peer; /* INTERDOMAIN */
 		struct {
-			uint32_t pirq; /* PIRQ */
-			uint32_t pirq_flags;
+			uint32_t pirq;	     /* PIRQ */
+			uint32_t pirq_flags; /* as it was bound, for saving */
 		};
 		uint32_t virq; /* VIRQ */
 	} u;
