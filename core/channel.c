@@ -169,8 +169,6 @@ bool evc_channel_join(struct evc_channel *a, struct evc_channel *b)
 {
 	bool joined;
 
-	if (a == b)
-		return false;
 	lock_two(a, b);
 	joined = waits_for(a, b->domain) && waits_for(b, a->domain);
 	if (joined) {

@@ -46,7 +46,8 @@ void evc_channel_open_locked(struct evc_channel *ch, enum evc_state state,
 
 /*
  * Connect two ends that wait for each other; no event is posted.  False: they
- * do not, nothing was done.  Locks: none of the two; domain locks do not matter.
+ * do not, nothing was done.  They are not the same.  Locks: neither of theirs;
+ * domain locks do not matter.
  */
 bool evc_channel_join(struct evc_channel *a, struct evc_channel *b);
 

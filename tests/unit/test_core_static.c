@@ -313,6 +313,13 @@ static void same_table_connects_a_new_domain(void **unused)
 		fake_assert_status(d2, 3, EVTCHNSTAT_unbound);
 		assert_int_equal(evc_close(d2, 3), -XEN_EINVAL);
 		fake_remove(d1);
+		/* It waits for domain 1 and nobody else. */
+		assert_int_equal(
+			evc_static_connect(&fake.machine,
+					   &(struct evc_static_channel){
+						   {2, 3, 0}, {2, 9, 0}},
+					   1),
+			-XEN_EBUSY);
 		if (how)
 			assert_int_equal(evc_send(d2, 3), 0); /* to nobody */
 		d1 = add(1, 9, false, NONE_MISSING); /* the next bearer */
