@@ -134,7 +134,10 @@ int evc_host_pirq_permit(struct evc_domain *d, uint32_t pirq)
 {
 	assert_locked(d);
 	assert_true(pirq < FAKE_PIRQS);
-	return fake.pirq_permitted >> pirq & 1 ? 0 : -XEN_EPERM;
+	/* A test may change it at any time. */
+	return evb_test_bit((const evb_u32 *)&fake.pirq_permitted, pirq)
+		       ? 0
+		       : -XEN_EPERM;
 }
 
 int evc_host_pirq_bind(struct evc_domain *d, uint32_t pirq, uint32_t flags)
