@@ -8,12 +8,30 @@ ifeq ($(FIFO),none)
 REGRESS_CORE := $(filter-out tests/regress/test_regress_fifo%,$(REGRESS_CORE))
 endif
 
-$(call bin_of,$(REGRESS_CORE)): $(BUILD)/test/%: $(BUILD)/san/tests/%.o \
-		$(call sanobjs,$(CORE_ALL) tests/lib/fake_host.c)
+
+# What programs with threads test is compiled with shake.h, which see.
+shakeobjs = $(patsubst %.c,$(BUILD)/shake/%.o,$(1))
+REGRESS_THREADS := $(filter %_threads.c,$(REGRESS_CORE))
+REGRESS_GUEST_THREADS := $(filter %_threads.c,$(REGRESS_GUEST))
+
+$(BUILD)/shake/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(SANITIZE) $(call flags,$<) -include tests/regress/shake.h -c $< -o $@
+
+$(call bin_of,$(filter-out $(REGRESS_THREADS),$(REGRESS_CORE))): $(BUILD)/test/%: \
+		$(BUILD)/san/tests/%.o $(call sanobjs,$(CORE_ALL) tests/lib/fake_host.c)
 	$(test_program)
 
-$(call bin_of,$(REGRESS_GUEST)): $(BUILD)/test/%: $(BUILD)/san/tests/%.o \
-		$(call sanobjs,$(GUEST_SRCS))
+$(call bin_of,$(REGRESS_THREADS)): $(BUILD)/test/%: $(BUILD)/san/tests/%.o \
+		$(call shakeobjs,$(CORE_ALL)) $(call sanobjs,tests/lib/fake_host.c)
+	$(test_program)
+
+$(call bin_of,$(filter-out $(REGRESS_GUEST_THREADS),$(REGRESS_GUEST))): $(BUILD)/test/%: \
+		$(BUILD)/san/tests/%.o $(call sanobjs,$(GUEST_SRCS))
+	$(test_program)
+
+$(call bin_of,$(REGRESS_GUEST_THREADS)): $(BUILD)/test/%: $(BUILD)/san/tests/%.o \
+		$(call shakeobjs,$(GUEST_SRCS))
 	$(test_program)
 
 $(call bin_of,$(REGRESS_SIM)): $(BUILD)/test/%: $(BUILD)/san/tests/%.o \
@@ -31,9 +49,9 @@ TSAN := -fsanitize=thread -DREGRESS_SLOW=4
 tsanobjs = $(patsubst %.c,$(BUILD)/tsan/%.o,$(1))
 tsan_of = $(patsubst tests/%.c,$(BUILD)/tsan/bin/%,$(1))
 
-TSAN_CORE := $(filter %_threads.c,$(REGRESS_CORE)) \
+TSAN_CORE := $(REGRESS_THREADS) \
 	$(patsubst %,tests/unit/test_core_%.c,threads rounds race)
-TSAN_GUEST := $(filter %_threads.c,$(REGRESS_GUEST))
+TSAN_GUEST := $(REGRESS_GUEST_THREADS)
 
 $(BUILD)/tsan/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -57,6 +75,6 @@ REGRESS_PROGRAMS := $(call bin_of,$(REGRESS_CORE) $(REGRESS_GUEST) $(REGRESS_SIM
 
 $(REGRESS_PROGRAMS): $(FLAVOUR)
 tests: $(REGRESS_PROGRAMS)
-.PRECIOUS: $(BUILD)/tsan/%.o
+.PRECIOUS: $(BUILD)/tsan/%.o $(BUILD)/shake/%.o
 
--include $(shell find $(BUILD)/tsan -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/tsan $(BUILD)/shake -name '*.d' 2>/dev/null)

@@ -196,7 +196,7 @@ static void event_sent_during_the_first_control_block_is_queued(void **unused)
 
 	(void)unused;
 	start_2l();
-	nr_rounds = rounds(4000);
+	nr_rounds = rounds(2000);
 	run(fn, 2);
 	assert_int_equal(evb_u32_load(&d1->fifo->nr_dropped), 0);
 	fake_end();
@@ -307,7 +307,7 @@ static void event_sent_while_its_page_comes_is_queued(void **unused)
 	const thread_fn fn[] = {guest_expands, peer_sends_to_each_page,
 				other_polls_each_page};
 	evtchn_port_t port;
-	uint32_t i, n = rounds(100);
+	uint32_t i, n = rounds(32);
 
 	(void)unused;
 	start_2l();

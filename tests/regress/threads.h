@@ -24,6 +24,25 @@ static evb_u32 nr_bad;	/* what should not have been */
 static evb_u32 arrived; /* at meet() */
 static evb_u32 stopped; /* for a thread that works as long as another does */
 
+static evb_u32 shaking; /* while there are threads */
+
+/* Called by the code under test before its atomic operations: shake.h. */
+void regress_shake(void);
+void regress_shake(void)
+{
+	static _Thread_local uint32_t seed;
+
+	if (!evb_u32_load_relaxed(&shaking))
+		return;
+	if (!seed)
+		seed = (uint32_t)(uintptr_t)&seed | 1;
+	seed ^= seed << 13;
+	seed ^= seed >> 17;
+	seed ^= seed << 5;
+	if (seed % 16 == 0)
+		(void)sched_yield();
+}
+
 static inline void expect(bool good)
 {
 	if (!good)
@@ -95,12 +114,14 @@ static inline void run_threads(const thread_fn *fn, unsigned int n)
 	evb_u32_store(&nr_bad, 0);
 	evb_u32_store(&arrived, 0);
 	evb_u32_store(&stopped, 0);
+	evb_u32_store(&shaking, 1);
 	for (i = 0; i < n; i++)
 		assert_int_equal(pthread_create(&t[i], NULL, call_thread,
 						(void *)(uintptr_t)&fn[i]),
 				 0);
 	for (i = 0; i < n; i++)
 		assert_int_equal(pthread_join(t[i], NULL), 0);
+	evb_u32_store(&shaking, 0);
 	assert_int_equal(evb_u32_load(&nr_bad), 0);
 }
 
