@@ -8,7 +8,7 @@ build=$1
 log=$(mktemp -d) || exit 1
 trap 'rm -rf "$log"' EXIT
 n=0 failed=0
-limit=100
+limit=200
 [ -n "${EVC_LONG:-}" ] && limit=3000
 
 # verdict STATUS NAME: one line.

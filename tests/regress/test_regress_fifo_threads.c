@@ -125,7 +125,7 @@ static void every_call_while_the_abi_changes_stays_in_its_pages(void **unused)
 	start_2l();
 	d1->max_port = 60; /* closed in one step: no EAGAIN */
 	assert_int_equal(evc_alloc_unbound(d2, DOMID_SELF, 1, &hot), 0);
-	nr_rounds = rounds(400);
+	nr_rounds = rounds(200);
 	run(fn, 3);
 	assert_int_equal(evc_reset(d1, DOMID_SELF, false), 0);
 	assert_int_equal(d1->ports.nr_open, 0);
@@ -236,7 +236,7 @@ static void expand_array_during_resets_is_refused_or_undone(void **unused)
 
 	(void)unused;
 	start_2l();
-	nr_rounds = rounds(5000);
+	nr_rounds = rounds(2000);
 	run(fn, 3);
 	assert_int_equal(fake.mapped, 0);
 	assert_int_equal(d1->fifo->nr_pages, 0);
@@ -418,7 +418,7 @@ static void poller_is_woken_and_the_event_is_in_the_queue(void **unused)
 	start_fifo();
 	forget_views();
 	near_end = from_d2(&far_end);
-	nr_rounds = rounds(4000);
+	nr_rounds = rounds(2000);
 	masks = false;
 	run(two_senders, 3);
 	masks = true;
@@ -561,7 +561,7 @@ static void tail_that_moves_while_others_send_loses_nothing(void **unused)
 				move_by_vcpu_and_send};
 
 	(void)unused;
-	nr_rounds = rounds(30000);
+	nr_rounds = rounds(8000);
 	run_moving(fn, 2);
 }
 
@@ -576,7 +576,7 @@ static void port_that_changes_vcpu_and_priority_is_in_one_queue(void **unused)
 				move_in_both_ways_and_send};
 
 	(void)unused;
-	nr_rounds = rounds(30000);
+	nr_rounds = rounds(8000);
 	run_moving(fn, 2);
 }
 
@@ -619,7 +619,7 @@ static void send_ends_while_a_guest_rewrites_the_tail(void **unused)
 	start_fifo();
 	for (i = 0; i < 4; i++)
 		(void)ipi(0);
-	nr_rounds = rounds(50000);
+	nr_rounds = rounds(15000);
 	run(fn, 2);
 	/* No other word of the guest's was touched. */
 	for (i = 5; i < 1024; i++)
