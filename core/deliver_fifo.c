@@ -23,10 +23,13 @@
  * The common case takes one queue lock; a move takes all three and never has
  * to try twice.  Order: move, then queues by address.
  *
- * The guest owns the words and may rewrite them at any time.  A compare and
- * exchange that it keeps failing is given up after a fixed number of tries
- * (a well-behaved guest can disturb at most four times), the loss is counted,
- * and nothing of ours depends on what the words say.
+ * The guest owns the words and may rewrite them at any time; nothing of ours
+ * depends on what they say.  A tail word may change while we link behind it, and
+ * not only by the guest's hand: senders set PENDING without the queue's lock.
+ * Xen compares and exchanges, a fixed number of times, with BUSY set to keep the
+ * guest away.  Here the number is added to a LINK that is 0, in one instruction
+ * that also tells whether the word was LINKED: there is nothing to try again
+ * and nothing to give up.
  */
 #include "deliver_fifo.h"
 
@@ -40,9 +43,6 @@
 #define MASKED	BIT(EVTCHN_FIFO_MASKED)
 #define LINKED	BIT(EVTCHN_FIFO_LINKED)
 #define BUSY	BIT(EVTCHN_FIFO_BUSY)
-
-/* Legal changes of a tail word while we link behind it, see set_link(). */
-#define LINK_TRIES 5
 
 static evb_u32 *word_of(const struct evc_domain *d, evtchn_port_t port)
 {
@@ -74,35 +74,31 @@ static evb_u32 *park(struct evc_domain *d, struct evc_channel *ch)
 /* --- linking ----------------------------------------------------------- */
 
 /*
- * Let @port follow @last, the tail of a queue.  False: the tail is
- * not LINKED, so the queue is empty.  Locks: the queue's.
+ * Let @port follow @last, the tail of a queue.  False: the tail is not LINKED,
+ * so the queue is empty.  Locks: the queue's, so nobody links @last itself.
  *
- * While BUSY is set a well-behaved guest does not clear MASKED; what is left
- * for it to do is to set MASKED, to clear PENDING, and to clear LINKED.
+ * A word that is not LINKED any more has the number in its LINK for a moment;
+ * nobody follows the LINK of such a word.
  */
 static bool set_link(struct evc_domain *d, evtchn_port_t last,
 		     evtchn_port_t port)
 {
 	evb_u32 *tail = word_of(d, last);
 	uint32_t w = evb_u32_load(tail);
-	unsigned int i;
 
-	for (i = 0; i < LINK_TRIES; i++) {
-		uint32_t linked = (w & ~(BUSY | EVTCHN_FIFO_LINK_MASK)) | port;
-
-		if (!(w & LINKED)) {
-			if (i)
-				(void)evb_u32_and(tail, ~BUSY);
-			return false;
-		}
-		if (evb_u32_cas(tail, &w, linked))
-			return true;
-		if (i == 0)
-			w = evb_u32_or(tail, BUSY) | BUSY;
+	if (!(w & LINKED))
+		return false;
+	/* Only a guest that scribbles leaves something there. */
+	if (w & (BUSY | EVTCHN_FIFO_LINK_MASK))
+		(void)evb_u32_and(tail, ~(BUSY | EVTCHN_FIFO_LINK_MASK));
+	w = evb_u32_add(tail, port);
+	if (w & LINKED) {
+		if (w & EVTCHN_FIFO_LINK_MASK)
+			count_drop(d); /* or scribbles just then */
+		return true;
 	}
-	(void)evb_u32_and(tail, ~BUSY);
-	count_drop(d);
-	return true;
+	(void)evb_u32_add(tail, 0 - port);
+	return false;
 }
 
 static struct evc_fifo_queue *queue_of(struct evc_domain *d, uint32_t id)

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Old bugs of the FIFO queues that need another CPU between two accesses of
- * one function.  core/deliver_fifo.c is compiled once more, with a compare-
- * and-exchange that lets the guest act first.
+ * one function.  core/deliver_fifo.c is compiled once more, with an addition,
+ * which is how a port is linked, that lets the guest act first.
  */
 #include "fifo_guest.h"
 
-/* What the guest does to @word before each try. */
+/* What the guest does to @word before each addition. */
 static void (*guest_acts)(evb_u32 *word);
 static unsigned int nr_tries;
 
-static bool step_cas(evb_u32 *p, uint32_t *expected, uint32_t v)
+static uint32_t step_add(evb_u32 *p, uint32_t v)
 {
-	nr_tries++;
-	if (guest_acts)
-		guest_acts(p);
-	return evb_u32_cas(p, expected, v);
+	if (p != &d1->fifo->nr_dropped) {
+		nr_tries++;
+		if (guest_acts)
+			guest_acts(p);
+	}
+	return evb_u32_add(p, v);
 }
 
 #undef PENDING
@@ -23,10 +25,10 @@ static bool step_cas(evb_u32 *p, uint32_t *expected, uint32_t v)
 #undef LINKED
 #undef BUSY
 #undef BIT
-#define evb_u32_cas	 step_cas
+#define evb_u32_add	 step_add
 #define evc_deliver_fifo step_deliver_fifo
 #include "core/deliver_fifo.c"
-#undef evb_u32_cas
+#undef evb_u32_add
 #undef evc_deliver_fifo
 
 static evtchn_port_t a, b, c, got[8];
@@ -56,50 +58,60 @@ static void end(void)
 
 static void rewrite(evb_u32 *p)
 {
-	evb_u32_store(p, evb_u32_load(p) ^ MASKED);
+	evb_u32_store(p, evb_u32_load(p) ^ (MASKED | PENDING));
 }
 
 /*
  * Commit dae2a1c5f9 (4.4): a guest that rewrote the tail for ever kept Xen in
- * its loop.  The number of tries is bounded, BUSY is on after the first and
- * gone at the end, and the loss is counted.
+ * its loop.  There is no loop: the event is linked in one step, whatever the
+ * guest, or a sender to the tail's port, makes of the word meanwhile.
  */
-static void tail_rewritten_for_ever_is_given_up_and_counted(void **unused)
+static void tail_rewritten_for_ever_is_linked_in_one_step(void **unused)
 {
 	(void)unused;
 	begin();
 	guest_acts = rewrite;
 	assert_int_equal(evc_send(d1, b), 0);
-	assert_in_range(nr_tries, 1, 8);
-	assert_int_equal(word_now(a) & BUSY, 0);
-	assert_int_equal(evb_u32_load(&d1->fifo->nr_dropped), 1);
-	/* Others are not hurt: what comes next is queued behind b. */
-	guest_acts = NULL;
-	nr_tries = 0;
-	assert_int_equal(evc_send(d1, c), 0);
 	assert_int_equal(nr_tries, 1);
+	assert_int_equal(word_now(a) & (LINKED | LINK), LINKED | b);
+	assert_int_equal(evb_u32_load(&d1->fifo->nr_dropped), 0);
+	assert_int_equal(evc_send(d1, c), 0);
 	assert_int_equal(word_now(b) & LINK, c);
 	end();
 }
 
+static void scribble_link(evb_u32 *p)
+{
+	(void)evb_u32_or(p, 1000);
+}
+
+/* A link the guest wrote itself leads where it likes, and that is counted. */
+static void link_scribbled_by_the_guest_is_counted(void **unused)
+{
+	(void)unused;
+	begin();
+	guest_acts = scribble_link;
+	assert_int_equal(evc_send(d1, b), 0);
+	assert_int_equal(evb_u32_load(&d1->fifo->nr_dropped), 1);
+	guest_acts = NULL;
+	assert_int_equal(evc_send(d1, c), 0);
+	assert_int_equal(word_now(b) & LINK, c);
+	end();
+}
+
+/* What was scribbled before is cleared, BUSY as well. */
+static void old_scribble_in_the_tail_is_replaced(void **unused)
+{
+	(void)unused;
+	begin();
+	(void)evb_u32_or(word(a), BUSY | 1000);
+	assert_int_equal(evc_send(d1, b), 0);
+	assert_int_equal(word_now(a) & (LINKED | BUSY | LINK), LINKED | b);
+	assert_int_equal(evb_u32_load(&d1->fifo->nr_dropped), 0);
+	end();
+}
+
 /* --- a guest that keeps to the ABI --------------------------------------------- */
-
-/* All a guest may do, the last one takes the tail out of the queue. */
-static void mask(evb_u32 *p)
-{
-	(void)evb_u32_or(p, MASKED);
-}
-
-static void clear_pending(evb_u32 *p)
-{
-	(void)evb_u32_and(p, ~PENDING);
-}
-
-static void unmask(evb_u32 *p)
-{
-	assert_false(evb_u32_load(p) & BUSY); /* else it had to wait */
-	(void)evb_u32_and(p, ~MASKED);
-}
 
 static void consume(evb_u32 *p)
 {
@@ -107,29 +119,28 @@ static void consume(evb_u32 *p)
 	(void)fifo_drain(0, got, 8);
 }
 
-static void (*const legal[])(evb_u32 *p) = {unmask, mask, clear_pending,
-					    consume};
-
-static void do_legal(evb_u32 *p)
+/* The tail is taken out; then its word changes while the link is undone. */
+static void consume_then_mask(evb_u32 *p)
 {
-	if (nr_tries <= 4)
-		legal[nr_tries - 1](p);
+	if (nr_tries == 1)
+		consume(p);
+	else
+		(void)evb_u32_or(p, MASKED | PENDING);
 }
 
 /*
  * The same commit, its other half: whatever a guest does within the ABI, an
- * event is not given up.
+ * event is not given up, and the tail's word keeps what was done to it.
  */
 static void tail_changed_within_the_abi_loses_no_event(void **unused)
 {
 	(void)unused;
 	begin();
-	mask(word(a)); /* too late: it is queued */
-	guest_acts = do_legal;
+	guest_acts = consume_then_mask;
 	assert_int_equal(evc_send(d1, b), 0);
 	assert_int_equal(evb_u32_load(&d1->fifo->nr_dropped), 0);
 	guest_acts = NULL;
-	assert_int_equal(word_now(a) & (BUSY | LINKED), 0);
+	assert_int_equal(word_now(a), MASKED | PENDING);
 	assert_int_equal(head_of(0, 7), b);
 	assert_int_equal(fifo_drain(0, got, 8), 1);
 	assert_int_equal(got[0], b);
@@ -161,8 +172,9 @@ static void tail_consumed_while_linking_makes_a_new_head(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(
-			tail_rewritten_for_ever_is_given_up_and_counted),
+		cmocka_unit_test(tail_rewritten_for_ever_is_linked_in_one_step),
+		cmocka_unit_test(link_scribbled_by_the_guest_is_counted),
+		cmocka_unit_test(old_scribble_in_the_tail_is_replaced),
 		cmocka_unit_test(tail_changed_within_the_abi_loses_no_event),
 		cmocka_unit_test(tail_consumed_while_linking_makes_a_new_head),
 	};
