@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The broker among hostile peers: connections that say anything, in any order,
+ * with any descriptors, leave, do not read, or write into the lanes they were
+ * given.  The broker's loop runs in this process, on one end of a socket pair
+ * for each peer; the other end is the input's.
+ *
+ * What must hold: between two turns the core's invariants (check.c); every
+ * answer is a message of the protocol; the broker comes to rest after a
+ * bounded number of turns; when all peers have gone it has no domain and no
+ * connection left, and as many descriptors as before.
+ *
+ * loop.c is included so that one turn can be made: without waiting.
+ */
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "check.h"
+#include "fuzz.h"
+
+#define epoll_wait(epoll, ev, n, timeout) \
+	epoll_wait(epoll, ev, n, 0 * (timeout))
+#include "hosts/process/broker/loop.c"
+#undef epoll_wait
+
+#define NR_PEERS  6
+#define MAX_STEPS 48
+#define MAX_TURNS 2000 /* 4096 ports are 64 steps; each of 6 domains */
+#define MAX_FD	  96
+
+struct peer {
+	int fd;		  /* -1: not connected */
+	uint64_t link[4]; /* asked for by DISCONNECT or RETIRE, newest first */
+	uint16_t answer[4];
+	unsigned int nr_links;
+	struct evp_lane_page *lane;
+};
+
+static struct evd_broker broker;
+static struct peer peers[NR_PEERS];
+
+/* --- the broker's turns -------------------------------------------------- */
+
+static void check_broker(void)
+{
+	const struct evd_dom *d;
+	uint32_t n = 0;
+
+	FUZZ_CHECK(!broker.closed && !broker.arg);
+	check_machine(&broker.machine);
+	for (d = broker.doms; d; d = d->next) {
+		check_domain(&d->core);
+		FUZZ_CHECK(!d->att || d->att->dom == d);
+		n++;
+	}
+	FUZZ_CHECK(n == broker.nr_doms);
+}
+
+/* Until there is nothing to do. */
+static void run_broker(void)
+{
+	struct epoll_event ev;
+	bool more = true;
+	unsigned int i;
+
+	for (i = 0; more || epoll_wait(broker.epoll, &ev, 1, 0) > 0; i++) {
+		FUZZ_CHECK(i < MAX_TURNS);
+		FUZZ_CHECK(turn(&broker, &more) == 0);
+	}
+	check_broker();
+}
+
+/* --- peers --------------------------------------------------------------- */
+
+static void connect_peer(struct peer *p)
+{
+	const int small = 1;
+	int fd[2];
+
+	if (p->fd >= 0)
+		return;
+	FUZZ_CHECK(!socketpair(
+		AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd));
+	/* Half of them have room for a message or two: others are queued. */
+	if ((p - peers) % 2)
+		(void)setsockopt(fd[1], SOL_SOCKET, SO_SNDBUF, &small,
+				 sizeof(small));
+	*p = (struct peer){.fd = fd[0]};
+	if (broker.nr_conns < broker.max_conns)
+		FUZZ_CHECK(evd_conn_new(&broker, fd[1]) != NULL);
+	else
+		(void)close(fd[1]);
+}
+
+static void disconnect(struct peer *p)
+{
+	if (p->fd >= 0)
+		(void)close(p->fd);
+	evp_lane_unmap(p->lane);
+	*p = (struct peer){.fd = -1};
+}
+
+/* A descriptor of some kind to send along, or -1.  @other: its other end. */
+static int take_fd(struct tape *t, int *other)
+{
+	int fd[2];
+
+	*other = -1;
+	switch (tape_u8(t) % 6) {
+	case 0:
+	case 1:
+		FUZZ_CHECK(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK,
+				       0, fd));
+		*other = fd[1];
+		return fd[0];
+	case 2:
+		FUZZ_CHECK(!socketpair(AF_UNIX, SOCK_STREAM, 0, fd));
+		(void)close(fd[1]);
+		return fd[0];
+	case 3:
+		return eventfd(0, EFD_CLOEXEC);
+	case 4:
+		return open("/dev/null", O_RDONLY);
+	default: /* a number, not a state */
+		return memfd_create("any", MFD_CLOEXEC);
+	}
+}
+
+/* The other end of a socket that was sent for ADOPT becomes a peer. */
+static void keep(int fd)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_PEERS && peers[i].fd >= 0; i++)
+		;
+	if (i < NR_PEERS && fd >= 0)
+		peers[i] = (struct peer){.fd = fd};
+	else if (fd >= 0)
+		(void)close(fd);
+}
+
+/* --- messages ------------------------------------------------------------ */
+
+static void post(struct tape *t, struct peer *p, const void *msg, size_t len,
+		 unsigned int nr_fds)
+{
+	int fd[4], other[4];
+	char space[CMSG_SPACE(sizeof(fd))] = {0};
+	struct iovec iov = {(void *)(uintptr_t)msg, len};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct cmsghdr *c;
+	unsigned int i;
+
+	for (i = 0; i < nr_fds; i++)
+		fd[i] = take_fd(t, &other[i]);
+	if (nr_fds) {
+		m.msg_control = space;
+		m.msg_controllen = CMSG_SPACE(nr_fds * sizeof(int));
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(nr_fds * sizeof(int));
+		memcpy(CMSG_DATA(c), fd, nr_fds * sizeof(int));
+	}
+	(void)sendmsg(p->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+	for (i = 0; i < nr_fds; i++) {
+		(void)close(fd[i]);
+		keep(other[i]);
+	}
+}
+
+/* What the input says, header and all. */
+static void send_raw(struct tape *t, struct peer *p)
+{
+	static uint8_t bytes[EVP_MSG_MAX + 8];
+	uint8_t b = tape_u8(t);
+	size_t len = b < 240 ? b : EVP_MSG_MAX - 8 + (size_t)(b & 15), i;
+
+	for (i = 0; i < len; i++)
+		bytes[i] = i < 256 ? tape_u8(t) : 0;
+	post(t, p, bytes, len, tape_u8(t) % 8 ? 0 : 1);
+}
+
+static size_t fill_hypercall(struct tape *t, struct evp_hypercall *m)
+{
+	uint8_t b = tape_u8(t);
+
+	m->cmd = b % FUZZ_NR_OPS;
+	m->nr = b < 240 ? __HYPERVISOR_event_channel_op : b;
+	m->vcpu = b == 255;
+	tape_fields(t, fuzz_op_fields(m->cmd), m->arg);
+	b = tape_u8(t);
+	m->arg_len = b < 128 ? 24 : b % 40;
+	return offsetof(struct evp_hypercall, arg) +
+	       (m->arg_len < EVP_ARG_MAX ? m->arg_len : EVP_ARG_MAX);
+}
+
+union message {
+	struct evp_hdr hdr;
+	struct evp_hello hello;
+	struct evp_reserve reserve;
+	struct evp_attach_req attach;
+	struct evp_adopt adopt;
+	struct evp_hypercall hypercall;
+	struct evp_domains domains;
+	struct evp_list list;
+	struct evp_link_msg link;
+};
+
+static uint16_t take_domid(struct tape *t)
+{
+	uint8_t b = tape_u8(t);
+
+	return b < 32 ? EVP_DOMID_ANY : b < 192 ? b % 4 : tape_u16(t);
+}
+
+/* The fields of a message of type @type.  Returns its size. */
+static size_t fill_message(struct tape *t, uint16_t type, union message *m)
+{
+	switch (type) {
+	case EVP_RESERVE:
+		m->reserve.domid = take_domid(t);
+		memset(m->reserve.name, tape_u8(t) % 128, 3);
+		return sizeof(m->reserve);
+	case EVP_ATTACH:
+		m->attach.domid = take_domid(t);
+		m->attach.nr_vcpus = 1;
+		return sizeof(m->attach);
+	case EVP_HYPERCALL:
+		return fill_hypercall(t, &m->hypercall);
+	case EVP_DOMAINS:
+		m->domains.domid = tape_number(t);
+		return sizeof(m->domains);
+	case EVP_LIST:
+		m->list.domid = tape_number(t);
+		m->list.port = tape_number(t);
+		return sizeof(m->list);
+	case EVP_ACK:
+	case EVP_CLEAN:
+		m->link.link = tape_u8(t);
+		return sizeof(m->link);
+	default: /* a number, not a state */
+		return sizeof(m->hdr);
+	}
+}
+
+/* A message as it should be, unless the last byte says otherwise. */
+static void send_message(struct tape *t, struct peer *p)
+{
+	union message m = {.hdr = {0}};
+	uint16_t type = tape_u8(t) % (EVP_CLEAN + 2);
+	size_t len = fill_message(t, type, &m);
+	unsigned int nr_fds = type == EVP_ADOPT;
+	uint8_t b = tape_u8(t);
+
+	evp_hdr_init(&m.hdr, type, len, tape_u8(t));
+	if (b == 255)
+		m.hdr.version++;
+	else if (b == 254)
+		m.hdr.len++;
+	else if (b == 253)
+		len--;
+	else if (b == 252)
+		m.hdr.type = 0x8000;
+	else if (b >= 248)
+		nr_fds = b - 248u;
+	post(t, p, &m, len, nr_fds);
+}
+
+/* HELLO and ATTACH, as a library would: most of the rest needs that first. */
+static void attach(struct tape *t, struct peer *p)
+{
+	struct evp_hello hello;
+	struct evp_attach_req m = {.nr_vcpus = 1, .name = "x"};
+
+	connect_peer(p);
+	evp_hdr_init(&hello.hdr, EVP_HELLO, sizeof(hello), 1);
+	post(t, p, &hello, sizeof(hello), 0);
+	m.domid = take_domid(t);
+	evp_hdr_init(&m.hdr, EVP_ATTACH, sizeof(m), 2);
+	post(t, p, &m, sizeof(m), 0);
+}
+
+/* --- reading ------------------------------------------------------------- */
+
+static void note_link(struct peer *p, const struct evp_packet *m)
+{
+	const struct evp_port_msg *d = (const void *)m->u.bytes;
+
+	if (m->u.hdr.type != EVP_DISCONNECT && m->u.hdr.type != EVP_RETIRE)
+		return;
+	if (!d->link || p->nr_links == 4)
+		return;
+	p->link[p->nr_links] = d->link;
+	p->answer[p->nr_links++] = m->u.hdr.type == EVP_DISCONNECT ? EVP_ACK
+								   : EVP_CLEAN;
+}
+
+static void note_lane(struct peer *p, const struct evp_packet *m)
+{
+	if (m->u.hdr.type != EVP_ATTACHED)
+		return;
+	FUZZ_CHECK(m->nr_fds == 2);
+	if (!p->lane)
+		FUZZ_CHECK(!evp_lane_map(m->fd[1], &p->lane));
+}
+
+static void check_answer(const struct evp_packet *m)
+{
+	uint16_t type = m->u.hdr.type;
+
+	FUZZ_CHECK(m->u.hdr.version == EVP_VERSION);
+	FUZZ_CHECK((type >= EVP_WELCOME && type <= EVP_LIST_PAGE) ||
+		   (type >= EVP_LANE && type <= EVP_LANE_GONE));
+	if (type >= EVP_LANE)
+		FUZZ_CHECK(m->u.hdr.seq == 0);
+	FUZZ_CHECK(m->nr_fds == (type == EVP_ATTACHED ? 2
+				 : type == EVP_LANE   ? 3
+						      : 0));
+}
+
+static void read_messages(struct peer *p, unsigned int n)
+{
+	struct evp_packet m;
+	int rc = 0;
+
+	while (n-- && !(rc = evp_recv_packet(p->fd, &m, MSG_DONTWAIT))) {
+		check_answer(&m);
+		note_link(p, &m);
+		note_lane(p, &m);
+		evp_packet_close_fds(&m);
+	}
+	FUZZ_CHECK(rc != -EPROTO);
+}
+
+/* Answer what was asked first. */
+static void answer(struct tape *t, struct peer *p)
+{
+	struct evp_link_msg m = {.link = p->link[0]};
+
+	if (!p->nr_links)
+		return;
+	evp_hdr_init(&m.hdr, p->answer[0], sizeof(m), 0);
+	post(t, p, &m, sizeof(m), 0);
+	p->nr_links--;
+	memmove(p->link, p->link + 1, sizeof(p->link) - sizeof(p->link[0]));
+	memmove(p->answer, p->answer + 1,
+		sizeof(p->answer) - sizeof(p->answer[0]));
+}
+
+/* The page it was given is its own to write. */
+static void scribble(struct tape *t, struct peer *p)
+{
+	uint8_t b = tape_u8(t);
+
+	if (p->lane)
+		((volatile uint8_t *)p->lane)[b * 3] = tape_u8(t);
+}
+
+/* --- one input ----------------------------------------------------------- */
+
+static void step(struct tape *t)
+{
+	uint8_t b = tape_u8(t), which = b / NR_PEERS % 12;
+	struct peer *p = &peers[b % NR_PEERS];
+
+	if (p->fd < 0)
+		attach(t, p);
+	else if (which < 6)
+		send_message(t, p);
+	else if (which == 6)
+		send_raw(t, p);
+	else if (which == 7)
+		read_messages(p, 4096);
+	else if (which == 8)
+		answer(t, p);
+	else if (which == 9)
+		scribble(t, p);
+	else if (which == 10)
+		disconnect(p);
+	/* 11: only let the broker run */
+	if (b < 216)
+		run_broker();
+}
+
+static unsigned int count_fds(void)
+{
+	unsigned int n = 0;
+	int fd;
+
+	for (fd = 0; fd < MAX_FD; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* A peer that has been silent from the start, so that both ways are used. */
+static void connect_first(struct tape *t)
+{
+	unsigned int i, n = tape_u8(t) % (NR_PEERS + 1);
+
+	for (i = 0; i < NR_PEERS; i++)
+		peers[i].fd = -1;
+	for (i = 0; i < n; i++)
+		connect_peer(&peers[i]);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct tape t = {data, size};
+	unsigned int fds = count_fds(), i;
+
+	broker = (struct evd_broker){.listener = -1, .lock = -1};
+	broker.max_conns = NR_PEERS - 1;
+	broker.epoll = epoll_create1(EPOLL_CLOEXEC);
+	evc_machine_init(&broker.machine, false, &broker);
+	connect_first(&t);
+	for (i = 0; i < MAX_STEPS && t.left; i++)
+		step(&t);
+	for (i = 0; i < NR_PEERS; i++)
+		disconnect(&peers[i]);
+	run_broker();
+	FUZZ_CHECK(!broker.conns && !broker.nr_conns);
+	FUZZ_CHECK(!broker.doms && !broker.nr_doms);
+	(void)close(broker.epoll);
+	FUZZ_CHECK(count_fds() == fds);
+	return 0;
+}
