@@ -279,9 +279,57 @@ static void attach(struct tape *t, struct peer *p)
 	connect_peer(p);
 	evp_hdr_init(&hello.hdr, EVP_HELLO, sizeof(hello), 1);
 	post(t, p, &hello, sizeof(hello), 0);
-	m.domid = take_domid(t);
+	/* Mostly domain 1 for peer 0 and so on: pair_up() counts on it. */
+	m.domid = tape_u8(t) < 192 ? (uint16_t)(p - peers + 1) : take_domid(t);
 	evp_hdr_init(&m.hdr, EVP_ATTACH, sizeof(m), 2);
 	post(t, p, &m, sizeof(m), 0);
+}
+
+static void make_call(struct tape *t, struct peer *p, uint32_t cmd,
+		      const void *arg, uint32_t len)
+{
+	struct evp_hypercall m = {.nr = __HYPERVISOR_event_channel_op,
+				  .cmd = cmd,
+				  .arg_len = len};
+
+	memcpy(m.arg, arg, len);
+	len += offsetof(struct evp_hypercall, arg);
+	evp_hdr_init(&m.hdr, EVP_HYPERCALL, len, 7);
+	post(t, p, &m, len, 0);
+}
+
+static void read_messages(struct peer *p, unsigned int n);
+
+/* Connect a port of @p, if he is who attach() says, with one of the next. */
+static void pair_up(struct tape *t, struct peer *p)
+{
+	uint16_t domid = (uint16_t)(p - peers + 1);
+	uint16_t other = (uint16_t)(domid % NR_PEERS + 1);
+	struct evtchn_alloc_unbound a = {.dom = DOMID_SELF,
+					 .remote_dom = other};
+	struct evtchn_bind_interdomain b = {.remote_dom = domid,
+					    .remote_port = tape_u8(t) % 4 + 1};
+
+	make_call(t, p, EVTCHNOP_alloc_unbound, &a, sizeof(a));
+	run_broker();
+	if (peers[other - 1].fd < 0)
+		attach(t, &peers[other - 1]);
+	make_call(t, &peers[other - 1], EVTCHNOP_bind_interdomain, &b,
+		  sizeof(b));
+}
+
+/* So many ports that to close them all takes more than one turn. */
+static void open_many(struct tape *t, struct peer *p)
+{
+	struct evtchn_alloc_unbound a = {.dom = DOMID_SELF, .remote_dom = 1};
+	unsigned int i, n = tape_u8(t);
+
+	for (i = 0; i < n; i++) {
+		make_call(t, p, EVTCHNOP_alloc_unbound, &a, sizeof(a));
+		if (i % 8 == 0)
+			run_broker();
+		read_messages(p, 16);
+	}
 }
 
 /* --- reading ------------------------------------------------------------- */
@@ -364,7 +412,7 @@ static void scribble(struct tape *t, struct peer *p)
 
 static void step(struct tape *t)
 {
-	uint8_t b = tape_u8(t), which = b / NR_PEERS % 12;
+	uint8_t b = tape_u8(t), which = b / NR_PEERS % 14;
 	struct peer *p = &peers[b % NR_PEERS];
 
 	if (p->fd < 0)
@@ -381,7 +429,11 @@ static void step(struct tape *t)
 		scribble(t, p);
 	else if (which == 10)
 		disconnect(p);
-	/* 11: only let the broker run */
+	else if (which == 11)
+		pair_up(t, p);
+	else if (which == 12)
+		open_many(t, p);
+	/* 13: only let the broker run */
 	if (b < 216)
 		run_broker();
 }

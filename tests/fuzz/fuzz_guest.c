@@ -77,6 +77,20 @@ static void take_store(void)
 		*w.word |= w.value;
 }
 
+/* An event as it should be: pending, unmasked, announced on some vCPU. */
+static void post(void)
+{
+	evtchn_port_t port = tape_u8(w.t) % w.g.nr_ports;
+	uint32_t *info = evb_ptr_load(&w.vcpu[tape_u8(w.t) % NR_VCPUS].info);
+
+	(void)evb_test_and_set_bit(w.g.pending, port);
+	(void)evb_test_and_clear_bit(w.g.mask, port);
+	if (!info)
+		return;
+	info[w.g.sel_word] |= 1u << (port >> w.g.port_shift);
+	info[0] |= 1;
+}
+
 static int take_result(void)
 {
 	static const int results[] = {
@@ -281,7 +295,8 @@ static void use_port(evtchn_port_t port)
 		(void)evg_set_pending(g, port);
 		break;
 	case 7:
-		(void)evg_clear_pending(g, port);
+		if (!evg_is_masked(g, port) || evg_is_pending(g, port))
+			(void)evg_clear_pending(g, port);
 		break;
 	case 8:
 		(void)evg_wait_handler(g, port);
@@ -353,8 +368,10 @@ static void take_op(void)
 
 	if (b < 96)
 		upcall();
-	else if (b < 128)
+	else if (b < 112)
 		take_store();
+	else if (b < 128)
+		post();
 	else if (b < 160)
 		open_port();
 	else if (b < 208)

@@ -6,7 +6,7 @@
  * fuzz_step(), where a guest's other vCPU may store something.
  *
  * What must hold all the same: the core's own memory is sound (check.c), it
- * touches no page that is not mapped, and a call has a bounded number of
+ * writes to no memory that it was not given, and a call has a bounded number of
  * steps, whatever it reads.
  */
 #include "check.h"
@@ -169,6 +169,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		world_check();
 	}
 	nr_hostile = 0;
+	world_check_pages();
 	world_end();
 	return 0;
 }

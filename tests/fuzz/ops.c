@@ -200,6 +200,38 @@ static void expand_many(struct tape *t, struct caller c, struct op_done *done)
 	}
 }
 
+/* Two domains that know each other, or one and itself. */
+static void connect(struct tape *t, struct caller c, struct op_done *done)
+{
+	struct world_domain *other = take_domain(t);
+	evtchn_port_t local, remote;
+
+	done->kind = OP_SCAN;
+	done->repeated = 2;
+	if (!evc_alloc_unbound(&other->evc, DOMID_SELF, c.d->domid, &remote))
+		(void)evc_bind_interdomain(c.d, other->evc.domid, remote,
+					   &local);
+}
+
+/* A control block for the vCPU, at the start of a page, and an array page. */
+static void use_fifo(struct tape *t, struct caller c, struct op_done *done)
+{
+	uint8_t b = tape_u8(t);
+	struct evtchn_init_control ic = {
+		.control_gfn = b % WORLD_FRAMES,
+		.offset = b / WORLD_FRAMES * 96u,
+		.vcpu = c.v->id,
+	};
+	struct evtchn_expand_array a = {.array_gfn = tape_u8(t) % WORLD_FRAMES};
+
+	done->kind = OP_LINEAR;
+	done->repeated = 2;
+	if (!evc_init_control(c.d, &ic))
+		note_pages(c.w, EVTCHNOP_init_control, &ic, 0);
+	if (!c.d->fifo->nr_pages && !evc_expand_array(c.d, a.array_gfn))
+		note_pages(c.w, EVTCHNOP_expand_array, &a, 0);
+}
+
 /* --- poll ---------------------------------------------------------------- */
 
 static void poll_ports(struct tape *t, struct caller c, struct op_done *done)
@@ -374,8 +406,8 @@ struct op_done ops_next(struct tape *t)
 		/* 9 */ hypercall,	hypercall,     hypercall,
 		/* 12 */ hypercall,	hypercall_raw, hypercall_compat,
 		/* 15 */ poll_ports,	poll_ports_32, poll_end,
-		/* 18 */ raise,		raise,	       raise,
-		/* 21 */ consumer,	consumer,      register_info,
+		/* 18 */ raise,		raise,	       connect,
+		/* 21 */ consumer,	use_fifo,      register_info,
 		/* 24 */ control,	destroy,       answers,
 		/* 27 */ set_handler,	open_many,     expand_many,
 		/* 30 */ hypercall_raw, poll_ports,

@@ -16,7 +16,7 @@ targets=(hypercall shared broker guest trace)
 # How many new inputs make check tries: a few seconds of each target.
 declare -A runs=([hypercall]=6000 [shared]=6000 [broker]=3000 [guest]=9000
 	[trace]=3000)
-declare -A longest=([trace]=3000)
+declare -A longest=([trace]=6000)
 sanitize="-fsanitize=address,undefined -fno-sanitize-recover=all"
 n=0 failed=0
 

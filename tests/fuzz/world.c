@@ -33,6 +33,7 @@ void world_allow(struct world_page *p, uint32_t offset, uint32_t len)
 NO_ASAN void world_poke(struct world_page *p, uint32_t offset, uint32_t value)
 {
 	*(volatile uint32_t *)(void *)(p->mem + (offset & 0xffc)) = value;
+	p->may[(offset & 0xffc) / 8] = 1;
 }
 
 NO_ASAN uint32_t world_peek(const struct world_page *p, uint32_t offset)
