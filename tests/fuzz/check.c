@@ -10,6 +10,7 @@
  *       nr_polling counts the vCPUs in the poll set   (core/poll.c)
  *       a queue's tail is a port that was linked there last, on FIFO only
  *       (core/deliver_fifo.c)
+ *       the list of ports with an event held back is their list (core/limit.c)
  *
  * Nothing here depends on what a guest wrote.
  */
@@ -197,6 +198,31 @@ static void check_fifo(const struct evc_domain *d)
 		FUZZ_CHECK(!evb_ptr_load(&f->vcpu[i].control));
 }
 
+/* --- storm limits -------------------------------------------------------- */
+
+static void check_limit(const struct evc_domain *d)
+{
+	const struct evc_limit *l = d->limit;
+	uint32_t listed = 0, held = 0, port;
+
+	FUZZ_CHECK(!evb_u32_load(&l->lock.held));
+	FUZZ_CHECK((l->first == 0) == (l->nr_held == 0));
+	for (port = l->first; port; port = l->next[port]) {
+		FUZZ_CHECK(port < nr_valid(d) && listed < l->nr_held);
+		FUZZ_CHECK(channel(d, port)->held != EVC_HELD_NOT);
+		FUZZ_CHECK(l->next[port] || l->last == port);
+		listed++;
+	}
+	for (port = 0; port < nr_valid(d); port++) {
+		const struct evc_channel *ch = channel(d, port);
+
+		held += ch->held != EVC_HELD_NOT;
+		if (ch->held == EVC_HELD_EVENT)
+			FUZZ_CHECK(ch->state == EVC_ST_INTERDOMAIN);
+	}
+	FUZZ_CHECK(listed == l->nr_held && held == listed);
+}
+
 /* --- all of it ----------------------------------------------------------- */
 
 void check_machine(const struct evc_machine *m)
@@ -214,6 +240,8 @@ void check_domain(const struct evc_domain *d)
 	check_vcpus(d);
 	if (d->fifo)
 		check_fifo(d);
+	if (d->limit)
+		check_limit(d);
 }
 
 void check_destroyed(const struct evc_domain *d)

@@ -337,6 +337,31 @@ static void consumer(struct tape *t, struct caller c, struct op_done *done)
 	}
 }
 
+/* --- what Xen does not have ---------------------------------------------- */
+
+static void extras(struct tape *t, struct caller c, struct op_done *done)
+{
+	uint8_t which = tape_u8(t);
+	uint32_t n = tape_number(t);
+	struct evc_domain_counters all;
+	struct evc_counters one;
+
+	done->kind = OP_LINEAR;
+	if (which % 5 == 0) {
+		(void)evc_watch_peer(c.d, n, which & 8);
+	} else if (which % 5 == 1) {
+		FUZZ_CHECK(!evc_limit_set(c.d, n % 8));
+	} else if (which % 5 == 2) {
+		(void)evc_limit_refill(c.d);
+	} else if (which % 5 == 3) {
+		if (!evc_channel_counters(c.d, n, &one))
+			FUZZ_CHECK(one.posted <= one.sent);
+	} else {
+		evc_domain_counters(c.d, &all);
+		FUZZ_CHECK(all.nr_open == c.d->ports.nr_open);
+	}
+}
+
 /* --- the host's doings --------------------------------------------------- */
 
 static void register_info(struct tape *t, struct caller c, struct op_done *done)
@@ -400,17 +425,17 @@ struct op_done ops_next(struct tape *t)
 {
 	static void (*const ops[])(struct tape *, struct caller,
 				   struct op_done *) = {
-		/* 0 */ hypercall,	hypercall,     hypercall,
-		/* 3 */ hypercall,	hypercall,     hypercall,
-		/* 6 */ hypercall,	hypercall,     hypercall,
-		/* 9 */ hypercall,	hypercall,     hypercall,
-		/* 12 */ hypercall,	hypercall_raw, hypercall_compat,
-		/* 15 */ poll_ports,	poll_ports_32, poll_end,
-		/* 18 */ raise,		raise,	       connect,
-		/* 21 */ consumer,	use_fifo,      register_info,
-		/* 24 */ control,	destroy,       answers,
-		/* 27 */ set_handler,	open_many,     expand_many,
-		/* 30 */ hypercall_raw, poll_ports,
+		/* 0 */ hypercall,    hypercall,     hypercall,
+		/* 3 */ hypercall,    hypercall,     hypercall,
+		/* 6 */ hypercall,    hypercall,     hypercall,
+		/* 9 */ hypercall,    hypercall,     hypercall,
+		/* 12 */ hypercall,   hypercall_raw, hypercall_compat,
+		/* 15 */ poll_ports,  poll_ports_32, poll_end,
+		/* 18 */ raise,	      raise,	     connect,
+		/* 21 */ consumer,    use_fifo,	     register_info,
+		/* 24 */ control,     destroy,	     answers,
+		/* 27 */ set_handler, open_many,     expand_many,
+		/* 30 */ extras,      extras,
 	};
 	uint8_t which = tape_u8(t) % (sizeof(ops) / sizeof(ops[0]));
 	struct caller c = take_caller(t);

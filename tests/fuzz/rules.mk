@@ -2,7 +2,8 @@
 # their own, $(BUILD)/fuzz, with libFuzzer as ENGINE; elsewhere they are linked
 # with replay_main.c and run files only.
 ENGINE ?= files
-FUZZ_TARGETS := hypercall shared broker guest trace
+FUZZ_TARGETS := hypercall shared broker guest trace \
+	$(if $(wildcard core/snapshot.c),snapshot)
 
 FUZZ_CORE := $(CORE_SRCS) $(CORE_FIFO_SRCS)
 FUZZ_LOOK := $(addprefix tests/fuzz/,check.c world_look.c)
@@ -24,6 +25,7 @@ FUZZ_OBJS_broker := $(call sanobjs,tests/fuzz/tape.c tests/fuzz/check.c \
 FUZZ_OBJS_guest := $(call sanobjs,tests/fuzz/tape.c) $(call stepobjs,$(GUEST_SRCS))
 FUZZ_OBJS_trace := $(call sanobjs,$(filter-out %/replay.c,$(REPLAY_SRCS)) \
 	$(SIM_SRCS) $(FUZZ_CORE) $(GUEST_SRCS))
+FUZZ_OBJS_snapshot := $(call sanobjs,$(FUZZ_WORLD) $(FUZZ_CORE))
 
 FUZZ_PROGRAMS := $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 FUZZ_LINK := $(if $(filter libfuzzer,$(ENGINE)),-fsanitize=fuzzer)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Fuzzing as a test: every file of the corpus once, then some seconds of new
-# inputs, the same ones each time.  Prints TAP.
+# Fuzzing as a test: every file of the corpus once, then a fixed number of
+# new inputs from a fixed seed.  Prints TAP.
 # Usage: tests/fuzz/run.sh [BUILD_DIR]
 #        tests/fuzz/run.sh --fuzz SECONDS BUILD_DIR [TARGET]   (make fuzz)
 # Without clang and its fuzzer runtime the corpus is run with $CC.
@@ -13,9 +13,10 @@ seconds=
 top=${1:-build}
 only=${2:-}
 targets=(hypercall shared broker guest trace)
+[ -f core/snapshot.c ] && targets+=(snapshot)
 # How many new inputs make check tries: a few seconds of each target.
 declare -A runs=([hypercall]=6000 [shared]=6000 [broker]=3000 [guest]=9000
-	[trace]=3000)
+	[trace]=3000 [snapshot]=3000)
 declare -A longest=([trace]=6000)
 sanitize="-fsanitize=address,undefined -fno-sanitize-recover=all"
 n=0 failed=0

@@ -101,6 +101,8 @@ static void start_domain(struct world_domain *w, bool check_send)
 		.check_send = check_send,
 		.fifo = &w->fifo,
 		.fifo_vcpu = w->fifo_vcpu,
+		.limit = &w->limit,
+		.limit_next = w->limit_next,
 		.host = w,
 	};
 

@@ -50,6 +50,8 @@ struct world_domain {
 	evb_u32 pirq_port[WORLD_PIRQS];
 	struct evc_fifo fifo;
 	struct evc_fifo_vcpu fifo_vcpu[WORLD_VCPUS];
+	struct evc_limit limit;
+	uint32_t limit_next[WORLD_BUCKETS * EVC_BUCKET_PORTS];
 	struct world_page page[WORLD_PAGES + 1];
 	bool pirq_bound[WORLD_PIRQS];
 	unsigned int mapped;
