@@ -55,7 +55,7 @@ static uint32_t *take_word(void)
 	uint32_t offset = tape_u16(w.t);
 
 	if (b < 64) /* the first words of a vcpu_info */
-		offset = b / 4 % 4 * 4 + b % 4 * 64;
+		offset = b / 4 % 4 * 4u + b % 4 * 64u;
 	else if (b < 128)
 		offset = 2048 + b % 16 * 4u;
 	else if (b < 192)

@@ -72,7 +72,7 @@ static uint32_t take_offset(struct tape *t, const struct world_domain *w,
 	if (page != WORLD_SHARED)
 		return b < 128 ? b * 4u : tape_u16(t);
 	if (b < 64) /* the first words of a vcpu_info */
-		return b / 4 % 4 * 4 + b % 4 * 64;
+		return b / 4 % 4 * 4u + b % 4 * 64u;
 	if (b < 128) /* pending bits */
 		return 2048 + b % 16 * 4u;
 	if (b < 192) /* mask bits */

@@ -8,13 +8,13 @@
 
 #include <dirent.h>
 
-#define MAX_INPUT (1 << 20)
+#define LARGEST (1 << 20)
 
 static unsigned int nr_files;
 
 static int run_file(const char *name)
 {
-	uint8_t *data = malloc(MAX_INPUT), *exact;
+	uint8_t *data = malloc(LARGEST), *exact;
 	FILE *f = fopen(name, "rb");
 	size_t size;
 
@@ -22,7 +22,7 @@ static int run_file(const char *name)
 		perror(name);
 		return 1;
 	}
-	size = fread(data, 1, MAX_INPUT, f);
+	size = fread(data, 1, LARGEST, f);
 	(void)fclose(f);
 	/* Of exactly this size, so that a read beyond it is seen. */
 	exact = malloc(size ? size : 1);
@@ -45,14 +45,16 @@ static int is_input(const struct dirent *e)
 static int run(const char *name)
 {
 	struct dirent **e;
-	char path[4096];
+	char *path;
 	int i, rc = 0, n = scandir(name, &e, is_input, alphasort);
 
 	if (n < 0)
 		return run_file(name);
 	for (i = 0; i < n; i++) {
-		(void)snprintf(path, sizeof(path), "%s/%s", name, e[i]->d_name);
+		if (asprintf(&path, "%s/%s", name, e[i]->d_name) < 0)
+			return 1;
 		rc |= run_file(path);
+		free(path);
 		free(e[i]);
 	}
 	free(e);
