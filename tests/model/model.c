@@ -20,7 +20,8 @@ void model_start(struct model *m, bool xen_4_17)
 		m->handler[i] = MODEL_NOBODY;
 }
 
-int model_create(struct model *m, uint32_t id, const struct model_shape *shape)
+int model_create(struct model *m, uint32_t id, const struct model_shape *shape,
+		 uint32_t generation)
 {
 	struct model_domain *d = &m->domain[id];
 	uint32_t v;
@@ -32,6 +33,7 @@ int model_create(struct model *m, uint32_t id, const struct model_shape *shape)
 	d->id = id;
 	d->is_64 = shape->is_64;
 	d->exists = true;
+	d->generation = generation;
 	d->target = MODEL_NOBODY;
 	d->nr_valid = 64;
 	d->port[0].state = RESERVED;
@@ -95,10 +97,21 @@ struct model_port *model_open(struct model_domain *d, uint32_t port,
 	return p;
 }
 
-void model_reserve(struct model_port *p, uint32_t d)
+void model_reserve(struct model_port *p, uint32_t d, uint32_t generation)
 {
 	p->state = UNBOUND;
 	p->dom = d;
+	p->generation = generation;
+}
+
+uint32_t model_generation_of(struct model *m, const struct model_domain *d,
+			     uint32_t id)
+{
+	if (id == DOMID_SELF)
+		return d->generation;
+	return id < MODEL_DOMAINS && m->domain[id].exists
+		       ? m->domain[id].generation
+		       : 0;
 }
 
 /* --- VIRQ classes ---------------------------------------------------------- */
@@ -124,9 +137,15 @@ uint32_t model_handler_of(const struct model *m, uint32_t virq)
 static void disconnect(struct model *m, struct model_domain *d,
 		       struct model_port *p)
 {
+	struct model_port *peer;
+
 	switch (p->state) {
 	case INTERDOMAIN:
-		model_reserve(&m->domain[p->dom].port[p->port], d->id);
+		peer = &m->domain[p->dom].port[p->port];
+		model_limit_forget(peer);
+		model_reserve(peer, d->id, d->generation);
+		if (peer->notice)
+			(void)model_post(m, &m->domain[p->dom], p->port);
 		break;
 	case VIRQ:
 		d->virq_port[model_is_per_vcpu(p->source) ? p->vcpu : 0]
@@ -149,6 +168,12 @@ static void close_port(struct model *m, struct model_domain *d, uint32_t port)
 	struct model_port *p = &d->port[port];
 
 	disconnect(m, d, p);
+	model_limit_forget(p);
+	d->gone_sent += p->sent;
+	d->gone_posted += p->posted;
+	d->gone_dropped += p->dropped;
+	p->sent = p->posted = p->dropped = 0;
+	p->notice = false;
 	d->nr_open--;
 	if (p->consumer)
 		d->nr_owned--;
@@ -296,8 +321,10 @@ int model_poll(struct model *m, uint32_t id, uint32_t vcpu, uint64_t addr,
 static void raise_virq(struct model *m, struct model_domain *d, uint32_t vcpu,
 		       uint32_t virq)
 {
-	if (d->virq_port[vcpu][virq])
-		model_post(m, d, d->virq_port[vcpu][virq]);
+	uint32_t port = d->virq_port[vcpu][virq];
+
+	if (port)
+		model_post_from(m, d, port, d, port);
 }
 
 void model_virq(struct model *m, uint32_t id, uint32_t vcpu, uint32_t virq)
@@ -339,7 +366,8 @@ void model_pirq(struct model *m, uint32_t id, uint32_t pirq)
 	struct model_domain *d = &m->domain[id];
 
 	if (pirq < d->shape.nr_pirqs && d->pirq_port[pirq])
-		model_post(m, d, d->pirq_port[pirq]);
+		model_post_from(m, d, d->pirq_port[pirq], d,
+				d->pirq_port[pirq]);
 }
 
 /* --- ends the hypervisor owns ---------------------------------------------------- */
@@ -370,7 +398,8 @@ int model_consumer_alloc(struct model *m, uint32_t id, uint32_t vcpu,
 	rc = model_find_free(m, d, &free_port);
 	if (rc)
 		return rc;
-	model_reserve(model_open(d, free_port, UNBOUND, vcpu), remote);
+	model_reserve(model_open(d, free_port, UNBOUND, vcpu), remote,
+		      model_generation_of(m, d, remote));
 	d->port[free_port].consumer = fn + 1;
 	d->nr_owned++;
 	*port = free_port;
@@ -393,7 +422,8 @@ void model_consumer_notify(struct model *m, uint32_t id, uint32_t port)
 	const struct model_port *p = model_lookup(&m->domain[id], port);
 
 	if (p && p->consumer && p->state == INTERDOMAIN)
-		model_post(m, &m->domain[p->dom], p->port);
+		model_post_from(m, &m->domain[id], port, &m->domain[p->dom],
+				p->port);
 }
 
 /* --- vcpu_info ------------------------------------------------------------------- */

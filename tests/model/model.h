@@ -61,6 +61,12 @@ struct model_port {
 	uint32_t source;   /* PIRQ and VIRQ: the number */
 	bool parked;	   /* FIFO: an event came before the page */
 	uint32_t last;	   /* FIFO: vCPU * 16 + priority it was linked on */
+	/* What Xen does not have, see model_extra.c. */
+	uint32_t generation; /* UNBOUND: of the domain that may bind, 0: any */
+	bool notice;	     /* the peer's close is an event */
+	bool is_listed;	     /* in the list of those held back */
+	bool is_held;	     /* and with an event */
+	uint64_t sent, posted, dropped;
 };
 
 /* How a domain is made. */
@@ -69,6 +75,7 @@ struct model_shape {
 	bool has_fifo;
 	bool privileged;
 	bool check_send;
+	bool has_limit;
 	uint32_t nr_vcpus;
 	uint32_t nr_buckets;
 	uint32_t nr_lent; /* buckets lent in advance */
@@ -102,6 +109,13 @@ struct model_domain {
 	uint32_t tail[MODEL_VCPUS * EVTCHN_FIFO_MAX_QUEUES];
 	uint32_t nr_pages;
 	uint32_t array[128]; /* offset of the page */
+	uint32_t generation;
+	uint32_t burst, left; /* events in a period, and left in this one */
+	uint32_t nr_held;
+	uint32_t held[MODEL_PORTS]; /* ports, first come first served */
+	uint64_t delayed;
+	uint64_t gone_sent, gone_posted, gone_dropped; /* by closed ports */
+	uint32_t lost;				       /* FIFO */
 	/* Behind the guest's pages: a dummy vcpu_info for each vCPU. */
 	uint8_t memory[MODEL_MEMORY + MODEL_VCPUS * 64];
 };
@@ -151,7 +165,8 @@ struct model {
 /* --- model.c ------------------------------------------------------------- */
 
 void model_start(struct model *m, bool xen_4_17);
-int model_create(struct model *m, uint32_t id, const struct model_shape *shape);
+int model_create(struct model *m, uint32_t id, const struct model_shape *shape,
+		 uint32_t generation);
 int model_destroy(struct model *m, uint32_t id);
 /* The host forgets a domain that was destroyed. */
 void model_remove(struct model *m, uint32_t id);
@@ -182,6 +197,13 @@ void model_consumer_notify(struct model *m, uint32_t id, uint32_t port);
 int model_register_info(struct model *m, uint32_t id, uint32_t vcpu,
 			uint32_t offset);
 
+/* --- model_extra.c ------------------------------------------------------- */
+
+int model_watch_peer(struct model *m, uint32_t id, uint32_t port, bool on);
+int model_limit_set(struct model *m, uint32_t id, uint32_t burst);
+/* Returns how many ports still wait. */
+uint32_t model_limit_refill(struct model *m, uint32_t id);
+
 /* --- model_memory.c ------------------------------------------------------ */
 
 void model_note(struct model *m, enum model_what what, uint32_t dom, uint32_t a,
@@ -206,7 +228,8 @@ uint32_t model_sel_at(const struct model_domain *d);
 uint32_t model_word_at(const struct model_domain *d, uint32_t port);
 
 void model_raise(struct model *m, struct model_domain *d, uint32_t vcpu);
-void model_post(struct model *m, struct model_domain *d, uint32_t port);
+/* Did the port become pending that was not? */
+bool model_post(struct model *m, struct model_domain *d, uint32_t port);
 void model_unmask(struct model *m, struct model_domain *d, uint32_t port);
 void model_clear(struct model *m, struct model_domain *d, uint32_t port);
 bool model_is_pending(const struct model_domain *d, uint32_t port);

@@ -38,7 +38,8 @@ static int permit(struct model *m)
 
 static bool may_bind(const struct model_port *p, const struct model_domain *d)
 {
-	return p->state == UNBOUND && p->dom == d->id;
+	return p->state == UNBOUND && p->dom == d->id &&
+	       (!p->generation || p->generation == d->generation);
 }
 
 /* --- operations: opening ----------------------------------------------------------- */
@@ -52,13 +53,17 @@ static int alloc_unbound(struct model *m, struct model_domain *d,
 
 	if (!owner)
 		return -XEN_ESRCH;
+	/* SPEC 11, L7: 4.17 asks for permission last. */
+	if (!m->xen_4_17 && permit_for(m, d, owner))
+		return -XEN_EPERM;
 	rc = model_find_free(m, owner, &port);
 	if (!rc)
 		rc = permit_for(m, d, owner);
 	if (rc)
 		return rc;
 	model_reserve(model_open(owner, port, UNBOUND, 0),
-		      a->remote_dom == DOMID_SELF ? d->id : a->remote_dom);
+		      a->remote_dom == DOMID_SELF ? d->id : a->remote_dom,
+		      model_generation_of(m, d, a->remote_dom));
 	a->port = port;
 	return 0;
 }
@@ -161,25 +166,20 @@ int model_bind_ipi(struct model *m, struct model_domain *d, uint32_t vcpu,
 
 static int op_send(struct model *m, struct model_domain *d, uint32_t port)
 {
-	const struct model_port *p = model_lookup(d, port), *peer;
+	struct model_port *p = model_lookup(d, port);
 
 	if (!p || !model_is_usable(p) || p->state == PIRQ || p->state == VIRQ)
 		return -XEN_EINVAL;
+	if (p->state == UNBOUND)
+		model_drop(p);
 	if (p->state == IPI)
-		model_post(m, d, port);
+		model_post_from(m, d, port, d, port);
 	if (p->state != INTERDOMAIN)
 		return 0;
 	if (d->shape.check_send && permit(m))
 		return -XEN_EPERM;
-	peer = &m->domain[p->dom].port[p->port];
-	if (!peer->consumer) {
-		model_post(m, &m->domain[p->dom], p->port);
-		return 0;
-	}
-	model_note(m, MODEL_CALL, p->dom,
-		   (peer->consumer - 1) << 16 | peer->vcpu, p->port);
-	if (peer->consumer == 1)
-		model_consumer_notify(m, p->dom, p->port);
+	if (!model_limit_holds(d, port))
+		model_send_to_peer(m, d, port);
 	return 0;
 }
 

@@ -143,15 +143,16 @@ static void select_2l(struct model *m, struct model_domain *d, uint32_t port)
 		model_raise(m, d, vcpu);
 }
 
-static void post_2l(struct model *m, struct model_domain *d, uint32_t port)
+static bool post_2l(struct model *m, struct model_domain *d, uint32_t port)
 {
 	if (port >= model_abi_limit(d))
-		return;
+		return false;
 	if (change_bit(d, MODEL_PENDING_AT, port, true))
-		return;
+		return false;
 	if (!get_bit(d, model_mask_at(d), port))
 		select_2l(m, d, port);
 	wake_pollers(m, d, port);
+	return true;
 }
 
 static void unmask_2l(struct model *m, struct model_domain *d, uint32_t port)
@@ -207,22 +208,26 @@ static void queue_fifo(struct model *m, struct model_domain *d, uint32_t port)
 		model_raise(m, d, p->vcpu);
 }
 
-static void post_fifo(struct model *m, struct model_domain *d, uint32_t port)
+static bool post_fifo(struct model *m, struct model_domain *d, uint32_t port)
 {
 	uint32_t at = model_word_at(d, port);
 	uint32_t word;
 
 	if (at == MODEL_NOBODY) {
 		d->port[port].parked = true;
-		return;
+		return false;
 	}
-	if (d->control[d->port[port].vcpu] == MODEL_NOBODY)
-		return; /* lost: the ABI has no place for it */
+	if (d->control[d->port[port].vcpu] == MODEL_NOBODY) {
+		d->lost++; /* the ABI has no place for it */
+		return false;
+	}
 	word = model_get32(d, at);
 	model_put32(d, at, word | WORD_PENDING);
 	queue_fifo(m, d, port);
-	if (!(word & WORD_PENDING))
-		wake_pollers(m, d, port);
+	if (word & WORD_PENDING)
+		return false;
+	wake_pollers(m, d, port);
+	return true;
 }
 
 static void unmask_fifo(struct model *m, struct model_domain *d, uint32_t port)
@@ -240,12 +245,9 @@ static void unmask_fifo(struct model *m, struct model_domain *d, uint32_t port)
 
 /* --- either ------------------------------------------------------------------ */
 
-void model_post(struct model *m, struct model_domain *d, uint32_t port)
+bool model_post(struct model *m, struct model_domain *d, uint32_t port)
 {
-	if (d->is_fifo)
-		post_fifo(m, d, port);
-	else
-		post_2l(m, d, port);
+	return d->is_fifo ? post_fifo(m, d, port) : post_2l(m, d, port);
 }
 
 void model_unmask(struct model *m, struct model_domain *d, uint32_t port)

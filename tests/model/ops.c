@@ -22,16 +22,16 @@
 
 /* Domains of all kinds; domain n begins as shapes[n]. */
 static const struct model_shape shapes[OP_SHAPES] = {
-	/* is_64, fifo, privileged, check_send, vcpus, buckets, lent, max,
-	   lines */
-	{true, false, true, false, 2, 80, 1, MODEL_NOBODY, ALL_LINES},
-	{true, FIFO, false, true, 3, 80, 0, MODEL_NOBODY, ALL_LINES},
-	{false, FIFO, false, false, 2, 20, 3, MODEL_NOBODY, 4},
-	{true, FIFO, false, false, 34, 3, 0, 130, ALL_LINES},
-	{false, false, false, false, 1, 1, 0, 5, 0},
-	{true, FIFO, false, false, 1, 18, 0, 1023, ALL_LINES},
-	{true, false, false, true, 4, 1, 1, MODEL_NOBODY, 1},
-	{false, FIFO, true, false, 2, 80, 0, 1100, ALL_LINES},
+	/* is_64, fifo, privileged, check_send, limit, vcpus, buckets, lent,
+	   max, lines */
+	{true, false, true, false, false, 2, 80, 1, MODEL_NOBODY, ALL_LINES},
+	{true, FIFO, false, true, true, 3, 80, 0, MODEL_NOBODY, ALL_LINES},
+	{false, FIFO, false, false, true, 2, 20, 3, MODEL_NOBODY, 4},
+	{true, FIFO, false, false, false, 34, 3, 0, 130, ALL_LINES},
+	{false, false, false, false, false, 1, 1, 0, 5, 0},
+	{true, FIFO, false, false, true, 1, 18, 0, 1023, ALL_LINES},
+	{true, false, false, true, false, 4, 1, 1, MODEL_NOBODY, 1},
+	{false, FIFO, true, false, true, 2, 80, 0, 1100, ALL_LINES},
 };
 
 /* --- helpers ----------------------------------------------------------------- */
@@ -364,9 +364,9 @@ static void perform_create(struct model *m, bool real, const struct op *o,
 {
 	const struct model_shape *s = &shapes[o->arg[A_1] % OP_SHAPES];
 
-	r->rc[0] = model_create(m, o->arg[A_DOM], s);
+	r->rc[0] = model_create(m, o->arg[A_DOM], s, o->arg[A_2]);
 	if (real)
-		r->rc[1] = world_create(o->arg[A_DOM], s);
+		r->rc[1] = world_create(o->arg[A_DOM], s, o->arg[A_2]);
 }
 
 static void perform_destroy(struct model *m, bool real, const struct op *o,
@@ -387,6 +387,30 @@ static void perform_remove(struct model *m, bool real, const struct op *o,
 	model_remove(m, o->arg[A_DOM]);
 	if (real)
 		world_remove(o->arg[A_DOM]);
+}
+
+static void perform_watch(struct model *m, bool real, const struct op *o,
+			  struct op_result *r)
+{
+	r->rc[0] = model_watch_peer(m, o->arg[A_DOM], o->arg[A_1], o->arg[A_2]);
+	if (real)
+		r->rc[1] = evc_watch_peer(core_of(o), o->arg[A_1], o->arg[A_2]);
+}
+
+static void perform_limit(struct model *m, bool real, const struct op *o,
+			  struct op_result *r)
+{
+	r->rc[0] = model_limit_set(m, o->arg[A_DOM], o->arg[A_1]);
+	if (real)
+		r->rc[1] = evc_limit_set(core_of(o), o->arg[A_1]);
+}
+
+static void perform_refill(struct model *m, bool real, const struct op *o,
+			   struct op_result *r)
+{
+	r->out[0] = model_limit_refill(m, o->arg[A_DOM]);
+	if (real)
+		r->out[1] = evc_limit_refill(core_of(o));
 }
 
 /* --- the guest --------------------------------------------------------------------- */
@@ -561,11 +585,20 @@ const struct op_kind_info op_kinds[OP_KINDS] = {
 	[OP_PAUSE] = {"pause", {"dom", NULL, "on"}, perform_pause, "0"},
 	[OP_TARGET] = {"target", {"dom", NULL, "target"}, perform_target, "0"},
 	[OP_CREATE] = {"create",
-		       {"dom", NULL, "shape"},
+		       {"dom", NULL, "shape", "generation"},
 		       perform_create,
 		       "0 ENOMEM"},
 	[OP_DESTROY] = {"destroy", {"dom"}, perform_destroy, "0 ERESTART"},
 	[OP_REMOVE] = {"remove", {"dom"}, perform_remove, "0"},
+	[OP_WATCH] = {"watch_peer",
+		      {"dom", NULL, "port", "on"},
+		      perform_watch,
+		      "0 EINVAL"},
+	[OP_LIMIT] = {"limit_set",
+		      {"dom", NULL, "burst"},
+		      perform_limit,
+		      "0 EOPNOTSUPP"},
+	[OP_REFILL] = {"limit_refill", {"dom"}, perform_refill, "0"},
 	[OP_BITS] = {"guest_bits",
 		     {"dom", NULL, "port", "what"},
 		     perform_guest,

@@ -336,6 +336,14 @@ static void draw_simple(struct random *r, const struct model_domain *d,
 		o->arg[A_1] = 3 + draw(r, 5);
 		o->arg[A_2] = a_page_value(r);
 		break;
+	case OP_WATCH:
+		o->arg[A_1] = chance(r, 70) ? a_port_in(r, d, INTERDOMAIN)
+					    : a_port(r, d);
+		o->arg[A_2] = chance(r, 80);
+		break;
+	case OP_LIMIT:
+		o->arg[A_1] = draw(r, 5);
+		break;
 	case OP_FILL:
 		o->arg[A_1] = a_number(r);
 		break;
@@ -389,6 +397,9 @@ static const uint16_t weight[OP_KINDS] = {
 	[OP_CREATE] = 12,
 	[OP_DESTROY] = 2,
 	[OP_REMOVE] = 6,
+	[OP_WATCH] = 15,
+	[OP_LIMIT] = 4,
+	[OP_REFILL] = 20,
 	[OP_BITS] = 60,
 	[OP_COLLECT] = 60,
 	[OP_POKE] = 6,
@@ -413,7 +424,7 @@ static uint32_t a_kind(struct random *r)
 /* The domains everybody begins with; domain 4 is a device model for 1. */
 static struct op prologue(uint32_t i)
 {
-	struct op o = {.kind = OP_CREATE, .arg = {i, 0, i}};
+	struct op o = {.kind = OP_CREATE, .arg = {i, 0, i, 1}};
 
 	if (i == MODEL_DOMAINS)
 		o = (struct op){.kind = OP_HWDOM, .arg = {0, 0, 1}};
@@ -458,6 +469,7 @@ struct op random_op(struct random *r, const struct model *m, uint32_t i)
 		o.env |= ENV_YIELD;
 	if (o.kind == OP_CREATE) {
 		o.arg[A_1] = draw(r, OP_SHAPES);
+		o.arg[A_2] = draw(r, 4);
 		return o;
 	}
 	if (op_kinds[o.kind].arg[A_VCPU])

@@ -130,6 +130,29 @@ static bool same_pollers(const struct model_domain *d,
 	return true;
 }
 
+static bool same_counters(const struct model_domain *d, uint32_t port, FILE *f)
+{
+	const struct model_port *p;
+	struct evc_counters c = {0};
+
+	if (port >= d->nr_valid)
+		return true;
+	p = &d->port[port];
+	(void)evc_channel_counters(&world.domain[d->id]->d, port, &c);
+	if (c.sent == p->sent && c.posted == p->posted &&
+	    c.dropped == p->dropped &&
+	    c.coalesced == p->sent - p->posted - p->dropped)
+		return true;
+	return differs(f,
+		       "counters of port %u of domain %u: model %llu sent, "
+		       "%llu posted, %llu dropped, core %llu, %llu, %llu",
+		       port, d->id, (unsigned long long)p->sent,
+		       (unsigned long long)p->posted,
+		       (unsigned long long)p->dropped,
+		       (unsigned long long)c.sent, (unsigned long long)c.posted,
+		       (unsigned long long)c.dropped);
+}
+
 /* What status says about one port, asked by its own domain. */
 static bool same_port(struct model *m, uint32_t id, uint32_t port, FILE *f)
 {
@@ -139,7 +162,7 @@ static bool same_port(struct model *m, uint32_t id, uint32_t port, FILE *f)
 	int core = evc_status(&world.domain[id]->d, &is);
 
 	if (rc == core && !memcmp(&want, &is, sizeof(is)))
-		return true;
+		return same_counters(&m->domain[id], port, f);
 	return differs(f,
 		       "status of port %u of domain %u: model %d, state %u, "
 		       "vCPU %u, %u.%u; core %d, state %u, vCPU %u, %u.%u",
@@ -147,6 +170,27 @@ static bool same_port(struct model *m, uint32_t id, uint32_t port, FILE *f)
 		       want.u.interdomain.dom, want.u.interdomain.port, core,
 		       is.status, is.vcpu, is.u.interdomain.dom,
 		       is.u.interdomain.port);
+}
+
+static bool same_totals(const struct model_domain *d, FILE *f)
+{
+	uint64_t sent = d->gone_sent, posted = d->gone_posted;
+	uint64_t dropped = d->gone_dropped;
+	struct evc_domain_counters c;
+	uint32_t i;
+
+	for (i = 0; i < d->nr_valid; i++) {
+		sent += d->port[i].sent;
+		posted += d->port[i].posted;
+		dropped += d->port[i].dropped;
+	}
+	evc_domain_counters(&world.domain[d->id]->d, &c);
+	if (c.all.sent == sent && c.all.posted == posted &&
+	    c.all.dropped == dropped && c.nr_open == d->nr_open &&
+	    c.lost == d->lost && c.held == d->nr_held &&
+	    c.delayed == d->delayed)
+		return true;
+	return differs(f, "counters of domain %u", d->id);
 }
 
 static bool same_ports(struct model *m, uint32_t id, FILE *f)
@@ -157,7 +201,7 @@ static bool same_ports(struct model *m, uint32_t id, FILE *f)
 		if (!same_port(m, id, port, f))
 			return false;
 	}
-	return true;
+	return same_totals(&m->domain[id], f);
 }
 
 /* The ports an operation may have named, and their peers. */

@@ -80,6 +80,12 @@ mutant() {
 		${CC:-cc} "$dir/plain.o" "${objs[@]}" "$to.o" -o "$to"
 }
 
+# The same without a mistake, so that what is found is the mistake.
+if mutant channel.c '1i /* no mistake */' "$out/none" >"$out/log" 2>&1; then
+	expect "nothing is found in a core without one" 0 "$out/none" --ops 100000
+else
+	report "not ok" "a core without a mistake cannot be built"
+fi
 while IFS='|' read -r name file sed; do
 	case $name in '#'* | '') continue ;; esac
 	name=${name% } file=${file# } file=${file% } sed=${sed# }
@@ -91,7 +97,12 @@ while IFS='|' read -r name file sed; do
 		report "not ok" "found: $name: cannot be built"
 		sed 's/^/# /' "$out/log"
 	else
-		expect "found: $name" 1 "$prog" --ops 200000 --no-shrink
+		"$prog" --ops 200000 --no-shrink >"$out/log" 2>&1
+		rc=$?
+		at=$(sed -n 's/^again: \(.*\) --length.*/\1/p' "$out/log")
+		[ "$rc" = 1 ] && [ -n "$at" ] &&
+			report ok "found: $name ($at)" ||
+			report "not ok" "found: $name: exit status $rc"
 		last=$prog
 	fi
 done <tests/model/mutants

@@ -59,7 +59,7 @@ static void simplify(struct sequence *s, uint32_t *number, uint32_t usual,
 
 	for (i = 0; i < sizeof(simpler) / sizeof(simpler[0]); i++) {
 		if (simpler[i] == old)
-			return;
+			break;
 		*number = simpler[i];
 		if (still_fails(s, replays))
 			return;

@@ -56,6 +56,10 @@ static struct world_domain *lend_all(const struct model_shape *s)
 		w->fifo = lend(1, sizeof(*w->fifo));
 		w->fifo_vcpu = lend(s->nr_vcpus, sizeof(*w->fifo_vcpu));
 	}
+	if (s->has_limit) {
+		w->limit = lend(1, sizeof(*w->limit));
+		w->limit_next = lend(s->nr_buckets * EVC_BUCKET_PORTS, 4);
+	}
 	return w;
 }
 
@@ -71,11 +75,13 @@ static void take_back(struct world_domain *w)
 	free(w->pirq_port);
 	free(w->fifo);
 	free(w->fifo_vcpu);
+	free(w->limit);
+	free(w->limit_next);
 	free(w->memory);
 	free(w);
 }
 
-int world_create(uint32_t id, const struct model_shape *s)
+int world_create(uint32_t id, const struct model_shape *s, uint32_t generation)
 {
 	struct world_domain *w = lend_all(s);
 	const struct evc_domain_config c = {
@@ -93,6 +99,9 @@ int world_create(uint32_t id, const struct model_shape *s)
 		.max_port = s->max_port,
 		.privileged = s->privileged,
 		.check_send = s->check_send,
+		.generation = generation,
+		.limit = w->limit,
+		.limit_next = w->limit_next,
 		.fifo = w->fifo,
 		.fifo_vcpu = w->fifo_vcpu,
 	};

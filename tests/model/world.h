@@ -20,6 +20,8 @@ struct world_domain {
 	evb_u32 *pirq_port;
 	struct evc_fifo *fifo;
 	struct evc_fifo_vcpu *fifo_vcpu;
+	struct evc_limit *limit;
+	uint32_t *limit_next;
 	uint8_t *memory; /* MODEL_MEMORY bytes, page 0 is shared_info */
 };
 
@@ -38,7 +40,8 @@ extern const evc_consumer_fn world_callback[WORLD_CALLBACKS];
 
 void world_start(bool xen_4_17);
 void world_end(void);
-int world_create(uint32_t id, const struct model_shape *shape);
+int world_create(uint32_t id, const struct model_shape *shape,
+		 uint32_t generation);
 void world_remove(uint32_t id);
 
 #endif /* WORLD_H */
