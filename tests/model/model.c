@@ -94,6 +94,7 @@ struct model_port *model_open(struct model_domain *d, uint32_t port,
 	p->vcpu = vcpu;
 	p->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
 	d->nr_open++;
+	d->last_opened = port;
 	return p;
 }
 

@@ -91,10 +91,11 @@ struct model_domain {
 	bool paused;
 	bool is_64;
 	uint32_t id;
-	uint32_t target;     /* MODEL_NOBODY: none */
-	uint32_t nr_valid;   /* ports below exist */
-	uint32_t nr_open;    /* not FREE, without port 0 */
-	uint32_t nr_owned;   /* of these, by the hypervisor */
+	uint32_t target;   /* MODEL_NOBODY: none */
+	uint32_t nr_valid; /* ports below exist */
+	uint32_t nr_open;  /* not FREE, without port 0 */
+	uint32_t nr_owned; /* of these, by the hypervisor */
+	uint32_t last_opened;
 	uint32_t reset_next; /* 0, or where a reset goes on */
 	uint32_t destroy_next;
 	struct model_port port[MODEL_PORTS];

@@ -203,7 +203,7 @@ static uint32_t a_number(struct random *r)
 	static const uint32_t numbers[] = {1,  2,  3,  5,   20,	  60,	64,
 					   66, 70, 90, 130, 1100, 1100, 4200};
 
-	return numbers[draw(r, chance(r, 10) ? 14 : 11)];
+	return numbers[draw(r, chance(r, 30) ? 14 : 11)];
 }
 
 static void draw_consumer(struct random *r, const struct model_domain *d,
@@ -346,6 +346,8 @@ static void draw_simple(struct random *r, const struct model_domain *d,
 		break;
 	case OP_FILL:
 		o->arg[A_1] = a_number(r);
+		if (chance(r, 50)) /* as many as exist */
+			o->arg[A_1] = d->nr_valid - 1 - d->nr_open;
 		break;
 	case OP_EMPTY:
 		o->arg[A_1] = a_port(r, d);
@@ -445,6 +447,28 @@ static bool needs_bucket(const struct model_domain *d)
 	return d->exists && d->nr_open + 1 == d->nr_valid;
 }
 
+/* Some kinds are drawn more often in some states. */
+static void steer(struct random *r, const struct model_domain *d, struct op *o)
+{
+	static const uint8_t opening[] = {
+		EVTCHNOP_alloc_unbound, EVTCHNOP_bind_interdomain,
+		EVTCHNOP_bind_virq,	EVTCHNOP_bind_pirq,
+		EVTCHNOP_bind_ipi,	OP_CONSUMER_ALLOC,
+	};
+
+	/* What does not exist comes back soon; what dies goes on dying. */
+	if (!d->exists)
+		o->kind = OP_CREATE;
+	else if (d->dying && chance(r, 30))
+		o->kind = d->gone ? OP_REMOVE : OP_DESTROY;
+	else if (d->reset_next && chance(r, 30))
+		o->kind = chance(r, 80) ? EVTCHNOP_reset_cont : EVTCHNOP_reset;
+	else if (needs_bucket(d) && chance(r, 40))
+		o->kind = opening[draw(r, sizeof(opening))];
+	else if (d->nr_open > 1024 && chance(r, 3))
+		o->kind = OP_WIDTH;
+}
+
 struct op random_op(struct random *r, const struct model *m, uint32_t i)
 {
 	struct op o = {.kind = a_kind(r)};
@@ -454,14 +478,8 @@ struct op random_op(struct random *r, const struct model *m, uint32_t i)
 		return prologue(i);
 	o.arg[A_DOM] = draw(r, MODEL_DOMAINS);
 	d = &m->domain[o.arg[A_DOM]];
-	/* What does not exist comes back soon; what dies goes on dying. */
-	if (!d->exists)
-		o.kind = OP_CREATE;
-	else if (d->dying && chance(r, 30))
-		o.kind = d->gone ? OP_REMOVE : OP_DESTROY;
-	else if (d->reset_next && chance(r, 30))
-		o.kind = EVTCHNOP_reset_cont;
-	if (chance(r, needs_bucket(d) ? 30 : 4))
+	steer(r, d, &o);
+	if (chance(r, needs_bucket(d) ? 50 : 4))
 		o.env |= ENV_NO_MEMORY;
 	if (chance(r, 4))
 		o.env |= ENV_REFUSE;

@@ -18,8 +18,8 @@
 
 /* Status of all ports after this many operations. */
 #define ALL_PORTS_EVERY 200
-/* A replay in a process of its own that takes longer is stuck. */
-#define LONGEST_SECONDS 60
+/* A replay that takes longer is stuck, also on a machine that is busy. */
+#define LONGEST_SECONDS(nr) (60 + (nr) / 500)
 
 static struct model model;
 
@@ -204,28 +204,37 @@ static bool same_ports(struct model *m, uint32_t id, FILE *f)
 	return same_totals(&m->domain[id], f);
 }
 
-/* The ports an operation may have named, and their peers. */
-static bool same_named_ports(struct model *m, const struct op *o,
-			     const struct op_result *r, FILE *f)
+static bool same_port_and_peer(struct model *m, uint32_t id, uint32_t port,
+			       FILE *f)
 {
-	const uint32_t id = o->arg[A_DOM];
-	const uint32_t named[] = {o->arg[A_1], o->arg[A_2], (uint32_t)r->out[0],
-				  m->domain[id].nr_valid - 1,
-				  m->domain[id].nr_valid};
+	const struct model_domain *d = &m->domain[id];
 	const struct model_port *p;
+
+	if (!same_port(m, id, port, f))
+		return false;
+	if (port >= d->nr_valid || d->port[port].state != INTERDOMAIN)
+		return true;
+	p = &d->port[port];
+	return same_port(m, p->dom, p->port, f);
+}
+
+/* The ports an operation may have named or opened, and their peers. */
+static bool same_named_ports(struct model *m, const struct op *o, FILE *f)
+{
 	uint32_t i;
 
-	for (i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
-		if (!same_port(m, id, named[i], f))
-			return false;
-		if (named[i] >= m->domain[id].nr_valid)
-			continue;
-		p = &m->domain[id].port[named[i]];
-		if (p->state == INTERDOMAIN &&
-		    !same_port(m, p->dom, p->port, f))
+	for (i = 0; i < MODEL_DOMAINS; i++) {
+		if (m->domain[i].exists &&
+		    !same_port_and_peer(m, i, m->domain[i].last_opened, f))
 			return false;
 	}
-	return true;
+	i = o->arg[A_DOM];
+	if (i >= MODEL_DOMAINS || !m->domain[i].exists)
+		return true;
+	return same_port_and_peer(m, i, o->arg[A_1], f) &&
+	       same_port_and_peer(m, i, o->arg[A_2], f) &&
+	       same_port(m, i, m->domain[i].nr_valid - 1, f) &&
+	       same_port(m, i, m->domain[i].nr_valid, f);
 }
 
 static bool is_same(struct model *m, const struct op *o,
@@ -235,8 +244,7 @@ static bool is_same(struct model *m, const struct op *o,
 
 	if (!same_result(r, f) || !same_events(&m->events, &world.events, f))
 		return false;
-	if (o->arg[A_DOM] < MODEL_DOMAINS && m->domain[o->arg[A_DOM]].exists &&
-	    !same_named_ports(m, o, r, f))
+	if (!same_named_ports(m, o, f))
 		return false;
 	for (i = 0; i < MODEL_DOMAINS; i++) {
 		if (!m->domain[i].exists)
@@ -278,7 +286,7 @@ static void run_and_exit(const struct sequence *s, uint32_t *at, FILE *f)
 {
 	bool same;
 
-	(void)alarm(LONGEST_SECONDS);
+	(void)alarm(LONGEST_SECONDS(s->nr));
 	if (!f && !freopen("/dev/null", "w", stderr))
 		_exit(CRASHED);
 	same = run(s, at, f);
