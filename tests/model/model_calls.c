@@ -19,6 +19,8 @@ static struct model_domain *resolve(struct model *m, struct model_domain *d,
 							  : NULL;
 }
 
+/* SPEC 11, L7: 4.17 asks for permission last, we ask first. */
+
 /* alloc_unbound, status and reset: for oneself, by dom0, by a device model. */
 static int permit_for(struct model *m, struct model_domain *d,
 		      struct model_domain *about)
@@ -53,7 +55,6 @@ static int alloc_unbound(struct model *m, struct model_domain *d,
 
 	if (!owner)
 		return -XEN_ESRCH;
-	/* SPEC 11, L7: 4.17 asks for permission last. */
 	if (!m->xen_4_17 && permit_for(m, d, owner))
 		return -XEN_EPERM;
 	rc = model_find_free(m, owner, &port);
@@ -78,6 +79,8 @@ static int bind_interdomain(struct model *m, struct model_domain *d,
 
 	if (!remote)
 		return -XEN_ESRCH;
+	if (!m->xen_4_17 && permit(m))
+		return -XEN_EPERM;
 	rc = model_find_free(m, d, &port);
 	if (rc)
 		return rc;
@@ -191,6 +194,8 @@ static int op_status(struct model *m, struct model_domain *d,
 
 	if (!owner)
 		return -XEN_ESRCH;
+	if (!m->xen_4_17 && permit_for(m, d, owner))
+		return -XEN_EPERM;
 	p = model_lookup(owner, s->port);
 	if (!p)
 		return -XEN_EINVAL;
