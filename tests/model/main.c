@@ -15,7 +15,8 @@
 #include "tests/model/random.h"
 #include "tests/model/replay.h"
 
-#define MOST_OPS (1u << 20)
+#define MOST_OPS   (1u << 20)
+#define RUN_LENGTH 4000
 
 static struct model model;
 static struct op ops[MOST_OPS];
@@ -32,7 +33,7 @@ static struct options {
 	bool print;
 	bool no_shrink;
 	const char *replay;
-} options = {.seed = 1, .nr = 200000, .length = 4000};
+} options = {.seed = 1, .nr = 200000, .length = RUN_LENGTH};
 
 static const char help[] =
 	"Usage: model [OPTION]...\n"
@@ -108,8 +109,11 @@ static void report(struct sequence *s, uint64_t seed, uint32_t at,
 				    : "model and core differ");
 	s->nr = at + 1;
 	if (!options.replay)
-		printf("again: --seed %llu --ops %u --length %u\n",
-		       (unsigned long long)seed, s->nr, s->nr);
+		printf("again: --seed %llu --ops %u", (unsigned long long)seed,
+		       s->nr);
+	if (!options.replay && s->nr > RUN_LENGTH)
+		printf(" --length %u", s->nr);
+	printf("\n");
 	if (!options.no_shrink) {
 		shrink(s, stdout);
 		print_sequence(s);

@@ -99,7 +99,7 @@ while IFS='|' read -r name file sed; do
 	else
 		"$prog" --ops 200000 --no-shrink >"$out/log" 2>&1
 		rc=$?
-		at=$(sed -n 's/^again: \(.*\) --length.*/\1/p' "$out/log")
+		at=$(sed -n 's/^again: //p' "$out/log")
 		[ "$rc" = 1 ] && [ -n "$at" ] &&
 			report ok "found: $name ($at)" ||
 			report "not ok" "found: $name: exit status $rc"
