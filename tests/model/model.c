@@ -56,7 +56,7 @@ struct model_port *model_lookup(struct model_domain *d, uint32_t port)
 	return port < d->nr_valid ? &d->port[port] : NULL;
 }
 
-static uint32_t port_limit(const struct model_domain *d)
+uint32_t model_port_limit(const struct model_domain *d)
 {
 	uint32_t limit = model_abi_limit(d);
 
@@ -72,7 +72,7 @@ int model_find_free(struct model *m, struct model_domain *d, uint32_t *port)
 {
 	if (d->dying)
 		return -XEN_EINVAL;
-	for (*port = 1; *port < port_limit(d); ++*port) {
+	for (*port = 1; *port < model_port_limit(d); ++*port) {
 		if (*port == d->nr_valid) {
 			if (m->host.no_memory && *port / 64 >= d->shape.nr_lent)
 				return -XEN_ENOMEM;
@@ -178,6 +178,9 @@ static void close_port(struct model *m, struct model_domain *d, uint32_t port)
 	d->nr_open--;
 	if (p->consumer)
 		d->nr_owned--;
+	if (p->is_static)
+		d->nr_static--;
+	p->is_static = false;
 	p->state = FREE;
 	p->consumer = 0;
 	p->vcpu = 0;
@@ -188,7 +191,7 @@ int model_close(struct model *m, struct model_domain *d, uint32_t port)
 {
 	const struct model_port *p = model_lookup(d, port);
 
-	if (!p || !model_is_usable(p))
+	if (!p || !model_is_usable(p) || p->is_static)
 		return -XEN_EINVAL;
 	close_port(m, d, port);
 	return 0;
@@ -196,7 +199,7 @@ int model_close(struct model *m, struct model_domain *d, uint32_t port)
 
 bool model_has_open(const struct model_domain *d, bool owned_too)
 {
-	return d->nr_open > (owned_too ? 0 : d->nr_owned);
+	return d->nr_open > (owned_too ? 0 : d->nr_owned + d->nr_static);
 }
 
 /*
@@ -212,7 +215,8 @@ uint32_t model_close_some(struct model *m, struct model_domain *d,
 		if (!model_has_open(d, owned_too))
 			return 0;
 		if (d->port[port].state != FREE &&
-		    (owned_too || !d->port[port].consumer))
+		    (owned_too ||
+		     !(d->port[port].consumer || d->port[port].is_static)))
 			close_port(m, d, port);
 	}
 	return port < d->nr_valid ? port : 0;
@@ -222,6 +226,11 @@ void model_leave_fifo(struct model *m, struct model_domain *d)
 {
 	uint32_t i;
 
+	d->is_fifo = false;
+	for (i = 1; i < d->nr_valid; i++) {
+		if (d->port[i].is_static)
+			model_carry_back(m, d, i);
+	}
 	for (i = 0; i < d->shape.nr_vcpus; i++) {
 		if (d->control[i] != MODEL_NOBODY)
 			model_note(m, MODEL_UNMAP, d->id, d->control[i] / 4096,
@@ -232,7 +241,6 @@ void model_leave_fifo(struct model *m, struct model_domain *d)
 		model_note(m, MODEL_UNMAP, d->id, d->array[i] / 4096, 0);
 	memset(d->tail, 0, sizeof(d->tail));
 	d->nr_pages = 0;
-	d->is_fifo = false;
 }
 
 int model_destroy(struct model *m, uint32_t id)

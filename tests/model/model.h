@@ -63,6 +63,7 @@ struct model_port {
 	uint32_t last;	   /* FIFO: vCPU * 16 + priority it was linked on */
 	/* What Xen does not have, see model_extra.c. */
 	uint32_t generation; /* UNBOUND: of the domain that may bind, 0: any */
+	bool is_static;	     /* only its domain's end closes it */
 	bool notice;	     /* the peer's close is an event */
 	bool is_listed;	     /* in the list of those held back */
 	bool is_held;	     /* and with an event */
@@ -91,10 +92,11 @@ struct model_domain {
 	bool paused;
 	bool is_64;
 	uint32_t id;
-	uint32_t target;   /* MODEL_NOBODY: none */
-	uint32_t nr_valid; /* ports below exist */
-	uint32_t nr_open;  /* not FREE, without port 0 */
-	uint32_t nr_owned; /* of these, by the hypervisor */
+	uint32_t target;    /* MODEL_NOBODY: none */
+	uint32_t nr_valid;  /* ports below exist */
+	uint32_t nr_open;   /* not FREE, without port 0 */
+	uint32_t nr_owned;  /* of these, by the hypervisor */
+	uint32_t nr_static; /* of these, static ones */
 	uint32_t last_opened;
 	uint32_t reset_next; /* 0, or where a reset goes on */
 	uint32_t destroy_next;
@@ -205,6 +207,14 @@ int model_limit_set(struct model *m, uint32_t id, uint32_t burst);
 /* Returns how many ports still wait. */
 uint32_t model_limit_refill(struct model *m, uint32_t id);
 
+/* One row of a table of static channels. */
+struct model_end {
+	uint32_t dom, port, vcpu;
+};
+
+int model_static(struct model *m, const struct model_end *a,
+		 const struct model_end *b);
+
 /* --- model_memory.c ------------------------------------------------------ */
 
 void model_note(struct model *m, enum model_what what, uint32_t dom, uint32_t a,
@@ -234,6 +244,8 @@ bool model_post(struct model *m, struct model_domain *d, uint32_t port);
 void model_unmask(struct model *m, struct model_domain *d, uint32_t port);
 void model_clear(struct model *m, struct model_domain *d, uint32_t port);
 bool model_is_pending(const struct model_domain *d, uint32_t port);
+/* FIFO is left: what is pending there becomes pending in the bitmap. */
+void model_carry_back(struct model *m, struct model_domain *d, uint32_t port);
 bool model_is_pending_2l(const struct model_domain *d, uint32_t port);
 bool model_is_busy(const struct model_domain *d, uint32_t port);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The model: what Xen does not have (evc.h, last section): counters, notice of
- * a peer's close, storm limits.
+ * a peer's close, storm limits, static channels (static.h).
  */
 #include <string.h>
 
@@ -114,4 +114,98 @@ uint32_t model_limit_refill(struct model *m, uint32_t id)
 		}
 	}
 	return d->nr_held;
+}
+
+/* --- static channels --------------------------------------------------------------- */
+
+/* Buckets up to @port exist, or are lent and come now. */
+static bool grow_lent(struct model_domain *d, uint32_t port)
+{
+	if (port < d->nr_valid)
+		return true;
+	if (port / 64 >= d->shape.nr_lent)
+		return false;
+	d->nr_valid = (port / 64 + 1) * 64;
+	return true;
+}
+
+static bool is_end_of(const struct model_port *p, const struct model_end *other)
+{
+	return p->is_static && p->dom == other->dom &&
+	       (p->state == UNBOUND ||
+		(p->state == INTERDOMAIN && p->port == other->port));
+}
+
+static int check_end(struct model *m, const struct model_end *end,
+		     const struct model_end *other)
+{
+	struct model_domain *d;
+	const struct model_port *p;
+
+	if (end->dom >= MODEL_DOMAINS || !m->domain[end->dom].exists)
+		return -XEN_ESRCH;
+	d = &m->domain[end->dom];
+	if (end->vcpu >= d->shape.nr_vcpus)
+		return -XEN_ENOENT;
+	if (end->port == 0 || d->dying)
+		return -XEN_EINVAL;
+	if (end->port >= model_port_limit(d))
+		return -XEN_ENOSPC;
+	if (!grow_lent(d, end->port))
+		return -XEN_ENOMEM;
+	p = &d->port[end->port];
+	if (p->state == FREE ? model_is_busy(d, end->port)
+			     : !is_end_of(p, other))
+		return -XEN_EBUSY;
+	return 0;
+}
+
+/* Returns whether it was not there before. */
+static bool open_end(struct model *m, const struct model_end *end,
+		     const struct model_end *other)
+{
+	struct model_domain *d = &m->domain[end->dom];
+	struct model_port *p = &d->port[end->port];
+	const bool opened = p->state == FREE;
+
+	if (opened) {
+		model_open(d, end->port, UNBOUND, end->vcpu)->is_static = true;
+		d->nr_static++;
+	}
+	if (p->state == UNBOUND)
+		model_reserve(p, other->dom, m->domain[other->dom].generation);
+	return opened;
+}
+
+static void connect_end(struct model *m, const struct model_end *end,
+			const struct model_end *other)
+{
+	struct model_port *p = &m->domain[end->dom].port[end->port];
+
+	p->state = INTERDOMAIN;
+	p->dom = other->dom;
+	p->port = other->port;
+}
+
+int model_static(struct model *m, const struct model_end *a,
+		 const struct model_end *b)
+{
+	int rc = check_end(m, a, b);
+	bool new_a, new_b;
+
+	if (!rc)
+		rc = check_end(m, b, a);
+	if (!rc && a->dom == b->dom && a->port == b->port)
+		rc = -XEN_EINVAL;
+	if (rc)
+		return rc;
+	new_a = open_end(m, a, b);
+	new_b = open_end(m, b, a);
+	connect_end(m, a, b);
+	connect_end(m, b, a);
+	if (new_a && !new_b)
+		(void)model_post(m, &m->domain[a->dom], a->port);
+	if (new_b && !new_a)
+		(void)model_post(m, &m->domain[b->dom], b->port);
+	return 0;
 }

@@ -290,3 +290,15 @@ bool model_is_busy(const struct model_domain *d, uint32_t port)
 
 	return at != MODEL_NOBODY && model_get32(d, at) & WORD_LINKED;
 }
+
+void model_carry_back(struct model *m, struct model_domain *d, uint32_t port)
+{
+	uint32_t at = model_word_at(d, port);
+	bool pending = d->port[port].parked;
+
+	if (at != MODEL_NOBODY && model_get32(d, at) & WORD_PENDING)
+		pending = true;
+	d->port[port].parked = false;
+	if (pending)
+		(void)post_2l(m, d, port);
+}

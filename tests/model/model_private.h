@@ -27,6 +27,8 @@ bool model_is_per_vcpu(uint32_t virq);
 bool model_is_global(uint32_t virq);
 uint32_t model_handler_of(const struct model *m, uint32_t virq);
 
+uint32_t model_port_limit(const struct model_domain *d);
+
 /* Is a port open, of the guest or (@owned_too) at all? */
 bool model_has_open(const struct model_domain *d, bool owned_too);
 /* Close what is open in 64 ports.  Returns where to go on, 0: it is done. */

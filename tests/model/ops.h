@@ -38,6 +38,7 @@ enum op_kind {
 	OP_WATCH,
 	OP_LIMIT,
 	OP_REFILL,
+	OP_STATIC,
 	OP_BITS,
 	OP_COLLECT,
 	OP_POKE,

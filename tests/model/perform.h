@@ -31,6 +31,7 @@ perform_fn perform_remove;
 perform_fn perform_watch;
 perform_fn perform_limit;
 perform_fn perform_refill;
+perform_fn perform_static;
 perform_fn perform_guest;
 perform_fn perform_poke;
 perform_fn perform_fill;

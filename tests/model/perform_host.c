@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Performing what hosts do: sources, owned ends, domains. */
+#include <evc/static.h>
+
 #include "tests/model/perform.h"
 
 #define ALL_LINES MODEL_PIRQS
@@ -228,4 +230,21 @@ void perform_refill(struct model *m, bool real, const struct op *o,
 	r->out[0] = model_limit_refill(m, o->arg[A_DOM]);
 	if (real)
 		r->out[1] = evc_limit_refill(core_of(o));
+}
+
+/* A table of one row. */
+void perform_static(struct model *m, bool real, const struct op *o,
+		    struct op_result *r)
+{
+	const struct model_end a = {o->arg[A_DOM], o->arg[A_1], o->arg[A_VCPU]};
+	const struct model_end b = {o->arg[A_2] & 0xffff, o->arg[A_3],
+				    o->arg[A_AT]};
+	const struct evc_static_channel row = {
+		{(domid_t)a.dom, a.port, a.vcpu},
+		{(domid_t)b.dom, b.port, b.vcpu},
+	};
+
+	r->rc[0] = model_static(m, &a, &b);
+	if (real)
+		r->rc[1] = evc_static_connect(&world.machine, &row, 1);
 }

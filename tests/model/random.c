@@ -221,6 +221,34 @@ static void draw_consumer(struct random *r, const struct model_domain *d,
 	}
 }
 
+/* A new row, or an old one again. */
+static void draw_static(struct random *r, const struct model *m,
+			const struct model_domain *d, struct op *o)
+{
+	uint32_t port = draw(r, d->nr_valid), i, id;
+
+	o->arg[A_1] = chance(r, 80) ? draw(r, d->nr_valid) : a_border(r, d);
+	o->arg[A_2] = chance(r, 95) ? draw(r, MODEL_DOMAINS)
+				    : a_domid(r, d->id);
+	for (i = 0; i < d->nr_valid && chance(r, 99); i++) {
+		port = (port + 1) % d->nr_valid;
+		if (!d->port[port].is_static)
+			continue;
+		o->arg[A_1] = port;
+		o->arg[A_2] = d->port[port].dom;
+		break;
+	}
+	id = o->arg[A_2];
+	if (id >= MODEL_DOMAINS || !m->domain[id].exists)
+		return;
+	o->arg[A_3] = chance(r, 90) ? draw(r, m->domain[id].nr_valid)
+				    : a_border(r, &m->domain[id]);
+	if (d->port[port].is_static && d->port[port].state == INTERDOMAIN &&
+	    chance(r, 70))
+		o->arg[A_3] = d->port[port].port;
+	o->arg[A_AT] = a_vcpu(r, &m->domain[id]);
+}
+
 /* Kinds with numbers of their own. */
 static void draw_special(struct random *r, const struct model *m,
 			 const struct model_domain *d, struct op *o)
@@ -266,6 +294,9 @@ static void draw_special(struct random *r, const struct model *m,
 		o->arg[A_1] = a_vcpu(r, d);
 		o->arg[A_2] = a_domid(r, d->id);
 		o->arg[A_3] = draw(r, chance(r, 10) ? 10 : 4);
+		break;
+	case OP_STATIC:
+		draw_static(r, m, d, o);
 		break;
 	case OP_CONSUMER_FREE:
 	case OP_CONSUMER_NOTIFY:
@@ -402,6 +433,7 @@ static const uint16_t weight[OP_KINDS] = {
 	[OP_WATCH] = 15,
 	[OP_LIMIT] = 4,
 	[OP_REFILL] = 20,
+	[OP_STATIC] = 12,
 	[OP_BITS] = 60,
 	[OP_COLLECT] = 60,
 	[OP_POKE] = 6,
