@@ -2,9 +2,9 @@
 MODEL_SRCS := $(wildcard tests/model/*.c)
 MODEL := $(BUILD)/test/model/model
 
-tests: $(MODEL) $(BUILD)/test/model/plain.o
+tests: $(MODEL) $(BUILD)/test/model/plain.o $(BUILD)/test/model/core.list
 
-$(MODEL): $(FLAVOUR)
+$(MODEL) $(BUILD)/test/model/core.list: $(FLAVOUR)
 
 $(MODEL): $(call sanobjs,$(MODEL_SRCS) $(CORE_ALL))
 	@mkdir -p $(@D)
@@ -13,3 +13,8 @@ $(MODEL): $(call sanobjs,$(MODEL_SRCS) $(CORE_ALL))
 # Everything but the core, for linking with a core that has a mistake in it.
 $(BUILD)/test/model/plain.o: $(call objs,$(MODEL_SRCS))
 	$(relocatable)
+
+# What such a core consists of.
+$(BUILD)/test/model/core.list: $(call objs,$(CORE_ALL))
+	@mkdir -p $(@D)
+	@echo $(CORE_ALL) >$@
