@@ -25,6 +25,9 @@
  *   - Its handler still runs on the vCPU it moved from: MO-AGAIN below.
  *   - The budget of an upcall is used up: selector and flag are put back.
  *
+ * With FIFO event channels that is the same: an announcement is a place in a
+ * queue, and a vCPU is concerned with every port it finds in one of its own.
+ *
  * Words of pending bits are shared by vCPUs.  A vCPU that meets a pending bit
  * of a port it neither owns nor left does nothing: the announcement for that
  * one is in another vCPU's selector.
@@ -40,10 +43,10 @@
  * Locks: the lock of a port covers its mask bit, against two vCPUs that mask
  * and unmask for different reasons, its vCPU, and its handler's fields; upcalls
  * are off under it, since a handler may want it.  The order is: guest lock
- * (irq.c), then one port lock.  What is loaded relaxed here is written under
+ * (irq.c), then that of the event array (fifo.c) or one port lock.  What is loaded relaxed here is written under
  * the lock that the reader holds, or by the reader alone, or is a counter.
  */
-#include <evg/evg.h>
+#include <evg/fifo.h>
 
 #include "bind.h"
 #include "collect.h"
@@ -51,6 +54,15 @@
 static struct evg_port *entry_of(const struct evg_guest *g, evtchn_port_t port)
 {
 	return port && port < g->nr_ports ? &g->port[port] : NULL;
+}
+
+/*
+ * Its words are there.  Where that may take a hypercall it is done before the
+ * port's lock is taken.
+ */
+static int reach(struct evg_guest *g, evtchn_port_t port)
+{
+	return g->collect->reach ? g->collect->reach(g, port) : 0;
 }
 
 static unsigned long lock_port(struct evg_guest *g, struct evg_port *e)
@@ -124,11 +136,11 @@ int evg_mask(struct evg_guest *g, evtchn_port_t port)
 int evg_unmask(struct evg_guest *g, evtchn_port_t port)
 {
 	struct evg_port *e = entry_of(g, port);
+	int rc = e ? reach(g, port) : -XEN_EINVAL;
 	unsigned long saved;
-	int rc;
 
-	if (!e)
-		return -XEN_EINVAL;
+	if (rc)
+		return rc;
 
 	saved = lock_port(g, e);
 	e->masked = false;
@@ -163,9 +175,10 @@ int evg_clear_pending(struct evg_guest *g, evtchn_port_t port)
 int evg_set_pending(struct evg_guest *g, evtchn_port_t port)
 {
 	struct evg_port *e = entry_of(g, port);
+	int rc = e ? reach(g, port) : -XEN_EINVAL;
 
-	if (!e)
-		return -XEN_EINVAL;
+	if (rc)
+		return rc;
 	g->collect->set(g, port);
 	announce(g, port, e);
 	return 0;
@@ -183,6 +196,19 @@ bool evg_is_masked(const struct evg_guest *g, evtchn_port_t port)
 
 /* --- which vCPU ------------------------------------------------------------ */
 
+bool evg_has_vcpu(const struct evg_guest *g, uint32_t vcpu)
+{
+	if (vcpu >= g->nr_vcpus)
+		return false;
+	return !g->collect->serves || g->collect->serves(&g->vcpu[vcpu]);
+}
+
+/* Whose port it is, as bitmaps: only the 2-level ABI has, and needs, them. */
+static bool is_in_bitmaps(evtchn_port_t port)
+{
+	return port < EVTCHN_2L_NR_CHANNELS_64;
+}
+
 /* The port is masked, so no scan cares which bit comes first. */
 static void set_owner(struct evg_guest *g, evtchn_port_t port,
 		      struct evg_port *e, uint32_t vcpu)
@@ -190,9 +216,11 @@ static void set_owner(struct evg_guest *g, evtchn_port_t port,
 	struct evg_vcpu *from = &g->vcpu[evb_u32_load_relaxed(&e->vcpu)];
 	struct evg_vcpu *to = &g->vcpu[vcpu];
 
-	(void)evb_test_and_clear_bit(from->own, port);
-	(void)evb_test_and_set_bit(to->own, port);
-	(void)evb_test_and_clear_bit(to->left, port);
+	if (is_in_bitmaps(port)) {
+		(void)evb_test_and_clear_bit(from->own, port);
+		(void)evb_test_and_set_bit(to->own, port);
+		(void)evb_test_and_clear_bit(to->left, port);
+	}
 	evb_u32_store(&e->vcpu, vcpu);
 }
 
@@ -203,12 +231,13 @@ static int move_locked(struct evg_guest *g, evtchn_port_t port,
 	bool masked;
 	int rc;
 
-	if (vcpu >= g->nr_vcpus)
+	if (!evg_has_vcpu(g, vcpu))
 		return -XEN_ENOENT;
 	masked = g->collect->mask(g, port);
 	rc = evg_call_bind_vcpu(g, port, vcpu);
 	if (!rc && from->id != vcpu) {
-		(void)evb_test_and_set_bit(from->left, port);
+		if (is_in_bitmaps(port))
+			(void)evb_test_and_set_bit(from->left, port);
 		set_owner(g, port, e, vcpu);
 	}
 	/* The hypervisor does not announce again what is pending: SPEC 1.2 */
@@ -255,6 +284,8 @@ void evg_port_reset(struct evg_guest *g, evtchn_port_t port)
 	evb_u32_store(&e->bound, 0);
 	evb_u32_store_relaxed(&e->irq, 0);
 	evb_u32_store(&e->vcpu, 0);
+	if (!is_in_bitmaps(port))
+		return;
 	for (i = 0; i < g->nr_vcpus; i++) {
 		(void)evb_test_and_clear_bit(g->vcpu[i].own, port);
 		(void)evb_test_and_clear_bit(g->vcpu[i].left, port);
@@ -270,8 +301,12 @@ void evg_port_adopt(struct evg_guest *g, evtchn_port_t port, uint32_t virq,
 	unsigned long saved = lock_port(g, e);
 
 	set_owner(g, port, e, vcpu);
-	if (virq == VIRQ_TIMER)
+	if (virq == VIRQ_TIMER) {
 		evb_u32_store_relaxed(&g->vcpu[vcpu].timer_port, port);
+		if (g->collect->has_priorities)
+			(void)evg_set_priority(g, port,
+					       EVTCHN_FIFO_PRIORITY_MAX);
+	}
 	unlock_port(g, e, saved);
 }
 
@@ -279,10 +314,11 @@ int evg_port_opened(struct evg_guest *g, evtchn_port_t port, uint32_t virq,
 		    uint32_t vcpu)
 {
 	struct evg_port *e = entry_of(g, port);
+	int rc = e ? reach(g, port) : -XEN_ENOSPC;
 
-	if (!e) {
+	if (rc) {
 		(void)evg_call_close(g, port);
-		return -XEN_ENOSPC;
+		return rc;
 	}
 	evb_u32_store_relaxed(&e->count, 0);
 	evb_u32_store_relaxed(&e->missed, 0);
@@ -315,11 +351,11 @@ int evg_bind_handler(struct evg_guest *g, evtchn_port_t port, uint32_t vcpu,
 		     evg_handler fn, void *ctx)
 {
 	struct evg_port *e = entry_of(g, port);
+	int rc = e && fn ? reach(g, port) : -XEN_EINVAL;
 	unsigned long saved;
-	int rc = 0;
 
-	if (!e || !fn)
-		return -XEN_EINVAL;
+	if (rc)
+		return rc;
 
 	saved = lock_port(g, e);
 	if (evb_u32_load(&e->bound))
@@ -492,6 +528,26 @@ static void pass_on(struct evg_vcpu *v, evtchn_port_t port, struct evg_port *e)
 		return;
 	count(&v->nr_passed);
 	announce(g, port, e);
+}
+
+void evg_pass_on(struct evg_vcpu *v, evtchn_port_t port)
+{
+	struct evg_port *e = &v->guest->port[port];
+
+	if (evb_u32_load(&e->vcpu) != v->id)
+		pass_on(v, port, e);
+}
+
+void evg_announce_own(struct evg_vcpu *v)
+{
+	struct evg_guest *g = v->guest;
+	evtchn_port_t port;
+
+	for (port = 1; port < g->nr_ports; port++) {
+		if (evb_u32_load(&g->port[port].vcpu) == v->id &&
+		    g->collect->is_pending(g, port))
+			announce(g, port, &g->port[port]);
+	}
 }
 
 /* SEND 9/9 - from upcall.c evg_upcall(); calls the handler */

@@ -10,6 +10,15 @@
 /* Handle one port that next() returned; true: a handler was called. */
 bool evg_deliver(struct evg_vcpu *v, evtchn_port_t port);
 
+/* The same for a vCPU that has gone: announce it where the port is now. */
+void evg_pass_on(struct evg_vcpu *v, evtchn_port_t port);
+
+/* Announce anew what is pending for the vCPU's own ports.  Bound: O(ports) */
+void evg_announce_own(struct evg_vcpu *v);
+
+/* Ports may be bound to vCPU @vcpu.  @vcpu: any value */
+bool evg_has_vcpu(const struct evg_guest *g, uint32_t vcpu);
+
 /* As after evg_init(): masked, no handler, bound to vCPU 0. */
 void evg_port_reset(struct evg_guest *g, evtchn_port_t port);
 
@@ -42,9 +51,12 @@ void evg_upcall_raise(struct evg_vcpu *v);
 
 /* --- hypercalls.c ---------------------------------------------------------- */
 
-/* EVTCHNOP_close, EVTCHNOP_unmask and EVTCHNOP_bind_vcpu, and nothing else. */
+/* The hypercall, and nothing else. */
 int evg_call_close(struct evg_guest *g, evtchn_port_t port);
 int evg_call_unmask(struct evg_guest *g, evtchn_port_t port);
 int evg_call_bind_vcpu(struct evg_guest *g, evtchn_port_t port, uint32_t vcpu);
+int evg_call_init_control(struct evg_guest *g, uint32_t vcpu, uint64_t frame,
+			  uint32_t offset);
+int evg_call_expand_array(struct evg_guest *g, uint64_t frame);
 
 #endif /* EVG_BIND_H */

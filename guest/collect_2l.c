@@ -121,6 +121,18 @@ static uint64_t take_selector(const struct evg_vcpu *v)
 	return words;
 }
 
+void evg_2l_forget_pending(struct evg_guest *g)
+{
+	uint32_t i;
+
+	for (i = 0; i < layouts[g->layout].nr_ports / 32U; i++)
+		evb_u32_store(&g->pending[i], 0);
+	for (i = 0; i < g->nr_vcpus; i++) {
+		if (evb_ptr_load_acquire(&g->vcpu[i].info))
+			(void)take_selector(&g->vcpu[i]);
+	}
+}
+
 static void put_back_2l(struct evg_vcpu *v)
 {
 	evb_u32 *sel = selector_of(v);

@@ -6,7 +6,7 @@
  *
  * To find an operation, grep its name: evg_notify -> EVTCHNOP_send -> op_send.
  */
-#include <evg/evg.h>
+#include <evg/fifo.h>
 
 #include <abi/callback.h>
 #include <abi/hvm.h>
@@ -66,7 +66,7 @@ int evg_bind_virq(struct evg_guest *g, uint32_t virq, uint32_t vcpu,
 	struct evtchn_bind_virq op = {.virq = virq, .vcpu = vcpu};
 	int rc;
 
-	if (vcpu >= g->nr_vcpus)
+	if (!evg_has_vcpu(g, vcpu))
 		return -XEN_ENOENT;
 	rc = event_channel_op(g, EVTCHNOP_bind_virq, &op);
 	if (!rc)
@@ -94,7 +94,7 @@ int evg_bind_ipi(struct evg_guest *g, uint32_t vcpu, evtchn_port_t *port)
 	struct evtchn_bind_ipi op = {.vcpu = vcpu};
 	int rc;
 
-	if (vcpu >= g->nr_vcpus)
+	if (!evg_has_vcpu(g, vcpu))
 		return -XEN_ENOENT;
 	rc = event_channel_op(g, EVTCHNOP_bind_ipi, &op);
 	if (!rc)
@@ -144,6 +144,34 @@ int evg_call_unmask(struct evg_guest *g, evtchn_port_t port)
 	struct evtchn_unmask op = {.port = port};
 
 	return event_channel_op(g, EVTCHNOP_unmask, &op);
+}
+
+/* --- FIFO ------------------------------------------------------------------ */
+
+int evg_call_init_control(struct evg_guest *g, uint32_t vcpu, uint64_t frame,
+			  uint32_t offset)
+{
+	struct evtchn_init_control op = {
+		.control_gfn = frame,
+		.offset = offset,
+		.vcpu = vcpu,
+	};
+
+	return event_channel_op(g, EVTCHNOP_init_control, &op);
+}
+
+int evg_call_expand_array(struct evg_guest *g, uint64_t frame)
+{
+	struct evtchn_expand_array op = {.array_gfn = frame};
+
+	return event_channel_op(g, EVTCHNOP_expand_array, &op);
+}
+
+int evg_set_priority(struct evg_guest *g, evtchn_port_t port, uint32_t priority)
+{
+	struct evtchn_set_priority op = {.port = port, .priority = priority};
+
+	return event_channel_op(g, EVTCHNOP_set_priority, &op);
 }
 
 /* --- upcalls --------------------------------------------------------------- */

@@ -6,7 +6,7 @@
  * toolstack opened before the guest ran keeps its event until there is a
  * handler for it.
  */
-#include <evg/evg.h>
+#include <evg/fifo.h>
 
 #include "bind.h"
 #include "collect.h"
@@ -20,6 +20,8 @@ static int check_config(const struct evg_config *c)
 	if ((unsigned int)c->layout > EVG_LAYOUT_ARM)
 		return -XEN_EINVAL;
 	if (c->nr_irqs && !c->irq)
+		return -XEN_EINVAL;
+	if (c->fifo && c->nr_ports > EVTCHN_FIFO_NR_CHANNELS)
 		return -XEN_EINVAL;
 	if (c->irq_base < 0 || c->nr_irqs > (uint32_t)(INT32_MAX - c->irq_base))
 		return -XEN_EINVAL;
@@ -43,7 +45,7 @@ static void forget_all(struct evg_guest *g)
 {
 	uint32_t i;
 
-	for (i = 0; i < g->nr_ports; i++)
+	for (i = 0; i < g->nr_lent; i++)
 		evg_port_reset(g, i);
 	for (i = 0; i < g->nr_irqs; i++)
 		g->irq[i] = (struct evg_irq){.references = 0};
@@ -51,7 +53,7 @@ static void forget_all(struct evg_guest *g)
 
 int evg_init(struct evg_guest *g, const struct evg_config *c)
 {
-	uint32_t i;
+	uint32_t i, limit;
 	int rc = check_config(c);
 
 	if (rc)
@@ -62,18 +64,24 @@ int evg_init(struct evg_guest *g, const struct evg_config *c)
 		.port = c->port,
 		.irq = c->irq,
 		.vcpu = c->vcpu,
-		.nr_ports = c->nr_ports,
+		.nr_lent = c->nr_ports,
+		.fifo = c->fifo,
 		.nr_irqs = c->nr_irqs,
 		.nr_vcpus = c->nr_vcpus,
 		.budget = c->budget ? c->budget : c->nr_ports,
 		.irq_base = c->irq_base,
 		.host = c->host,
 	};
-	if (c->nr_ports > evg_2l_init(g, c->shared_info, c->layout))
+	limit = evg_2l_init(g, c->shared_info, c->layout);
+	if (c->nr_ports > limit && !c->fifo)
 		return -XEN_EINVAL;
+	g->nr_ports_2l = c->nr_ports < limit ? c->nr_ports : limit;
+	g->nr_ports = g->nr_ports_2l;
 	evg_2l_mask_all(g);
 	init_vcpus(g);
-	for (i = 0; i < g->nr_ports; i++)
+	if (g->fifo)
+		evg_fifo_init(g);
+	for (i = 0; i < g->nr_lent; i++)
 		g->port[i] = (struct evg_port){.masked = false};
 	forget_all(g);
 
@@ -86,10 +94,15 @@ int evg_reset(struct evg_guest *g)
 	int rc;
 
 	evg_2l_mask_all(g);
+	if (evg_is_fifo(g))
+		evg_fifo_mask_all(g);
 	rc = evg_plat_hypercall(g, __HYPERVISOR_event_channel_op,
 				EVTCHNOP_reset, &op);
-	if (!rc)
-		forget_all(g);
+	if (rc)
+		return rc;
+	if (evg_is_fifo(g))
+		evg_fifo_leave(g);
+	forget_all(g);
 
-	return rc;
+	return 0;
 }

@@ -10,6 +10,7 @@
  * An entry whose last reference went is not given away before its handler has
  * been unbound: until then @references is 0 and @port is not.
  */
+#include <evg/fifo.h>
 #include <evg/irq.h>
 
 #include "bind.h"
@@ -274,6 +275,15 @@ void evg_irq_notify(int irq)
 
 	if (port)
 		(void)evg_notify(evg_plat_this_guest(), port);
+}
+
+int evg_irq_set_priority(int irq, uint32_t priority)
+{
+	evtchn_port_t port = evg_irq_port(irq);
+
+	if (!port)
+		return -XEN_EINVAL;
+	return evg_set_priority(evg_plat_this_guest(), port, priority);
 }
 
 uint32_t evg_irq_count(int irq)

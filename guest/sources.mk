@@ -2,6 +2,8 @@
 GUEST_SRCS := \
 	guest/bind.c \
 	guest/collect_2l.c \
+	guest/collect_fifo.c \
+	guest/fifo.c \
 	guest/hypercalls.c \
 	guest/init.c \
 	guest/irq.c \

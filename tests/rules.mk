@@ -2,7 +2,7 @@
 
 bin_of = $(patsubst tests/%.c,$(BUILD)/test/%,$(1))
 
-TESTS_ALL := $(call bin_of,$(TESTS_CORE) $(TESTS_GUEST) $(TESTS_SIM) $(TESTS_PROCESS))
+TESTS_ALL := $(call bin_of,$(TESTS_CORE) $(TESTS_GUEST) $(TESTS_SIM) $(TESTS_BOTH) $(TESTS_PROCESS))
 
 $(TESTS_ALL): $(FLAVOUR)
 
@@ -17,6 +17,10 @@ endef
 
 $(call bin_of,$(TESTS_CORE)): $(BUILD)/test/%: $(BUILD)/san/tests/%.o \
 		$(call sanobjs,$(CORE_ALL) tests/lib/fake_host.c)
+	$(test_program)
+
+$(call bin_of,$(TESTS_BOTH)): $(BUILD)/test/%: $(BUILD)/san/tests/%.o \
+		$(call sanobjs,$(CORE_ALL) $(GUEST_SRCS) tests/lib/fake_host.c)
 	$(test_program)
 
 $(call bin_of,$(TESTS_SIM)): $(BUILD)/test/%: $(BUILD)/san/tests/%.o \

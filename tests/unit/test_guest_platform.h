@@ -47,6 +47,9 @@ struct call {
 		struct xen_hvm_evtchn_upcall_vector vector;
 		struct vcpu_register_vcpu_info info;
 		struct vcpu_set_singleshot_timer timer;
+		struct evtchn_init_control control;
+		struct evtchn_expand_array array;
+		struct evtchn_set_priority priority;
 		uint8_t bytes[32];
 	} arg;
 };
@@ -61,6 +64,8 @@ static struct {
 	/* The next call with this number and command fails so. */
 	unsigned int fail_nr, fail_cmd;
 	int fail_rc;
+	/* Event channel operations of another ABI; NULL: 2-level. */
+	int (*op)(unsigned int cmd, void *arg);
 	/* Called in the middle of every hypercall, of every relax. */
 	void (*during_hypercall)(unsigned int nr, unsigned int cmd);
 	void (*during_relax)(void);
@@ -211,6 +216,8 @@ static inline int event_channel_op(unsigned int cmd, void *arg)
 	struct evtchn_bind_pirq *pirq = arg;
 	evtchn_port_t *port = arg;
 
+	if (xen.op)
+		return xen.op(cmd, arg);
 	switch (cmd) {
 	case EVTCHNOP_alloc_unbound:
 		return do_open(&alloc->port, EVTCHNSTAT_unbound, 0, 0);
@@ -241,7 +248,8 @@ static inline int event_channel_op(unsigned int cmd, void *arg)
 /* Bytes of the structure that are safe to record. */
 static inline size_t size_of(unsigned int nr, unsigned int cmd)
 {
-	static const size_t size[] = {12, 12, 12, 4, 4, 24, 8, 8, 8, 4, 2};
+	static const size_t size[] = {12, 12, 12, 4, 4,	 24, 8,
+				      8,  8,  4,  2, 24, 8,  8};
 
 	switch (nr) {
 	case __HYPERVISOR_event_channel_op:

@@ -50,6 +50,7 @@
 #include <evg/platform.h>
 
 struct evg_collect;
+struct evg_fifo;
 
 /*
  * What runs when a port fires, on the vCPU the port is bound to, upcalls off.
@@ -107,6 +108,13 @@ struct evg_scan {
 	bool timer_done;
 };
 
+/* Where a vCPU stands in its FIFO queues; collect_fifo.c. */
+struct evg_queues {
+	evb_ptr control; /* its control block as 32-bit words, or NULL */
+	uint32_t ready;	 /* queues that are not empty */
+	uint32_t head[EVTCHN_FIFO_MAX_QUEUES]; /* 0: see the control block */
+};
+
 /* One vCPU. */
 struct evg_vcpu {
 	struct evg_guest *guest;
@@ -115,6 +123,8 @@ struct evg_vcpu {
 	evb_u32 own[EVG_NR_WORDS];  /* ports it handles */
 	evb_u32 left[EVG_NR_WORDS]; /* ports that moved away: see bind.c */
 	struct evg_scan scan;
+	struct evg_queues queues;
+	uint32_t spare;	    /* looks for nothing this upcall may still make */
 	evb_u32 timer_port; /* VIRQ_TIMER, 0: none; looked at first */
 	evb_u32 inside;	    /* evg_upcall() is running */
 	/* Counters, written by this vCPU only. */
@@ -123,6 +133,7 @@ struct evg_vcpu {
 	evb_u32 nr_handled;   /* handlers called */
 	evb_u32 nr_passed;    /* ports passed on to the vCPU they moved to */
 	evb_u32 nr_exhausted; /* calls that ended with the budget used up */
+	evb_u32 nr_bad_links; /* FIFO queues given up: broken, or empty */
 	void *host; /* for the platform; the library does not touch it */
 };
 
@@ -145,7 +156,10 @@ struct evg_guest {
 	struct evg_port *port;
 	struct evg_irq *irq;
 	struct evg_vcpu *vcpu;
-	uint32_t nr_ports, nr_irqs, nr_vcpus;
+	struct evg_fifo *fifo;
+	uint32_t nr_ports; /* that can be used with this ABI */
+	uint32_t nr_ports_2l, nr_lent;
+	uint32_t nr_irqs, nr_vcpus;
 	uint32_t budget;
 	int irq_base;
 	struct evb_lock lock; /* of the irq table */
@@ -164,7 +178,7 @@ struct evg_config {
 	bool hvm;
 	/*
 	 * nr_ports entries, for ports 0 to nr_ports - 1; at most as many as the
-	 * layout has.  A guest that uses few ports lends few: the hypervisor
+	 * layout has, or 131,072 with @fifo.  A guest that uses few ports lends few: the hypervisor
 	 * gives out the lowest free one.
 	 */
 	struct evg_port *port;
@@ -177,6 +191,8 @@ struct evg_config {
 	uint32_t nr_irqs;
 	/* The number of irq[0]: 0, or the end of the guest's other irqs. */
 	int irq_base;
+	/* For fifo.h: what evg_fifo_start() may use; NULL: 2-level only. */
+	struct evg_fifo *fifo;
 	/* Handler calls in one evg_upcall(), see there; 0: nr_ports. */
 	uint32_t budget;
 	void *host;
@@ -258,7 +274,9 @@ int evg_register_vcpu_info(struct evg_vcpu *v, void *info, uint64_t frame);
  * Returns the number of handlers called; 0 for a spurious upcall.
  * Order within: VIRQ_TIMER first, then round-robin over the ports, beginning
  * one past the port handled last, also across calls: a busy port cannot keep
- * another one waiting for more than one call of each.
+ * another one waiting for more than one call of each.  With FIFO event channels
+ * by priority, then in the order of the events, with the same effect among the
+ * ports of one priority.
  *
  * A storm: after config.budget ports the call returns with the upcall flag and
  * the selector set again, so that nothing is lost.  The hypervisor does not
@@ -274,10 +292,24 @@ int evg_register_vcpu_info(struct evg_vcpu *v, void *info, uint64_t frame);
  * Order:   flag before selector (MO-UPCALL), selector before pending bits
  *          (MO-SEL), pending bit before the handler (MO-PENDING).
  * Bound:   budget ports and budget looks at the flag; each look costs at most
- *          65 words.  A hypercall only for ports that changed vCPU (bind.c).
+ *          65 words.  FIFO: budget ports, and budget words that lead to none.
+ *          A hypercall only for ports that changed vCPU (bind.c).
  * SPEC 6.1, 6.3
  */
 unsigned int evg_upcall(struct evg_vcpu *v);
+
+/*
+ * evg_drain - empty what a vCPU that went offline did not come to collect.
+ *
+ * Move its ports elsewhere first, or close them.  Events of ports that moved
+ * are announced on the vCPU they moved to; those of ports still bound to @v
+ * wait until it is up again.
+ *   -XEN_EAGAIN  more came than there are ports: call again
+ *   -XEN_EBUSY   an evg_upcall() or evg_drain() of @v is running
+ * Context: on any other vCPU, while @v takes no upcall; one at a time.
+ * Bound:   O(ports), with a hypercall for each that is pending
+ */
+int evg_drain(struct evg_vcpu *v);
 
 /* True: evg_upcall(v) has something to do.  Any vCPU may ask. */
 bool evg_upcall_is_pending(const struct evg_vcpu *v);
@@ -363,6 +395,7 @@ int evg_close(struct evg_guest *g, evtchn_port_t port);
 /*
  * evg_reset - close every port and forget everything about them.
  *
+ * A FIFO guest is 2-level afterwards; it may call evg_fifo_start() again.
  *   -XEN_EBUSY, -XEN_EAGAIN  call again; every port is masked by now
  * Context: while no other vCPU uses ports; the irqs of irq.h are gone, too.
  * Bound:   O(ports * vcpus), one hypercall

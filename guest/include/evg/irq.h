@@ -111,6 +111,9 @@ int evg_irq_enable(int irq);
 /* Send through the irq's port; silently nothing if there is none. */
 void evg_irq_notify(int irq);
 
+/* As evg_set_priority() of fifo.h; -XEN_EINVAL also for no such irq. */
+int evg_irq_set_priority(int irq, uint32_t priority);
+
 /* The irq of a port, or -1. */
 int evg_irq_of_port(evtchn_port_t port);
 
@@ -188,6 +191,11 @@ static inline void notify_remote_via_irq(int irq)
 static inline void notify_remote_via_evtchn(evtchn_port_t port)
 {
 	(void)evg_notify(evg_plat_this_guest(), port);
+}
+
+static inline int xen_set_irq_priority(unsigned int irq, unsigned int priority)
+{
+	return evg_irq_set_priority((int)irq, priority);
 }
 
 static inline int irq_from_evtchn(evtchn_port_t port)
