@@ -89,6 +89,9 @@ static inline int do_init_control(struct evtchn_init_control *op)
 		return -XEN_ENOENT;
 	if (hv.has_control[op->vcpu])
 		return -XEN_EINVAL;
+	/* Known to the guest before the first event can come. */
+	assert_ptr_equal(evb_ptr_load(&vcpu[op->vcpu].queues.control),
+			 &controls[op->vcpu]);
 	hv.has_control[op->vcpu] = true;
 	op->link_bits = EVTCHN_FIFO_LINK_BITS;
 	for (port = 0; !hv.is_fifo && port < xen.valid; port++) {
@@ -106,6 +109,7 @@ static inline int do_expand_array(const struct evtchn_expand_array *op)
 	if (!hv.is_fifo)
 		return -XEN_EOPNOTSUPP;
 	assert_int_equal(op->array_gfn, FRAME + hv.nr_pages);
+	assert_ptr_equal(evb_ptr_load(&fifo.array[hv.nr_pages]), word(first));
 	for (i = 0; i < EVG_FIFO_PAGE_PORTS; i++)
 		assert_int_equal(evb_u32_load(word(first + i)), MASKED);
 	hv.nr_pages++;

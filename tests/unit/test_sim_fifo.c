@@ -742,7 +742,7 @@ static void settle_model(void)
 
 static void random_doings_lose_nothing_and_invent_nothing(void **state)
 {
-	unsigned int rounds = getenv("EVC_LONG") ? 40000 : 1500, n, k;
+	unsigned int rounds = getenv("EVC_LONG") ? 400000 : 5000, n, k;
 	uint32_t i;
 
 	(void)state;
