@@ -2,3 +2,5 @@ $(BUILD)/bench/core: $(call objs,bench/core.c bench/machine.c $(CORE_ALL))
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ -pthread $(LDLIBS) -o $@
 $(BUILD)/bench/notify: $(call objs,bench/notify.c $(EVP_ALL) $(GUEST_SRCS))
 	$(program)
+$(BUILD)/bench/collect: $(call objs,bench/collect.c $(GUEST_SRCS))
+	$(program)

@@ -1,1 +1,1 @@
-BENCH_PROGRAMS := $(BUILD)/bench/core $(BUILD)/bench/notify
+BENCH_PROGRAMS := $(BUILD)/bench/core $(BUILD)/bench/notify $(BUILD)/bench/collect

@@ -204,7 +204,7 @@ check "what the manual shows of embed_core.c is in it" quotes
 
 # --- Embedding guest/ ------------------------------------------------------
 
-code guest 1 >"$dir/guest.c"
+{ code guest 1; code guest 2; } >"$dir/guest.c"
 guest()
 {
 	cd "$dir" && [ -s guest.c ] || return 1

@@ -211,8 +211,24 @@ static void event_cleared_while_queued_is_not_handled(void **state)
 	assert_int_equal(upcall(0), 1);
 	ASSERT_SEEN(2);
 	assert_word(1, 0);
+	assert_int_equal(calls(EVTCHNOP_unmask, 1), 0);
 	send(1);
 	assert_int_equal(upcall(0), 1);
+}
+
+/* It is not even offered: not passed on, not counted as missed. */
+static void event_cleared_while_queued_is_not_returned(void **state)
+{
+	evtchn_port_t port;
+
+	(void)state;
+	live_ports(1);
+	send(1);
+	assert_int_equal(evg_clear_pending(&guest, 1), 0);
+	vcpu[0].spare = 100;
+	guest.collect->begin(&vcpu[0]);
+	assert_false(guest.collect->next(&vcpu[0], &port));
+	assert_int_equal(vcpu[0].spare, 99);
 }
 
 static void set_pending_fires_through_the_hypervisor(void **state)
@@ -642,6 +658,7 @@ int main(void)
 			unmask_of_a_port_that_is_not_pending_needs_no_hypercall),
 		TEST_FIFO(event_while_masked_is_replayed_by_the_unmask),
 		TEST_FIFO(event_cleared_while_queued_is_not_handled),
+		TEST_FIFO(event_cleared_while_queued_is_not_returned),
 		TEST_FIFO(set_pending_fires_through_the_hypervisor),
 		TEST_FIFO(unmask_waits_while_the_word_is_busy),
 		TEST_FIFO(unmask_of_a_word_busy_for_ever_is_the_hypervisors),
