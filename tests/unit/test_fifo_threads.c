@@ -10,6 +10,9 @@
  * whose handler has not seen the last number has lost its event.  In each
  * round the last event of every port is thus a test of its own.
  *
+ * The third storm switches from 2-level to FIFO in the middle of every round,
+ * under the senders' hands, and back at its end.
+ *
  * Build it with -fsanitize=thread, too.  There are no sleeps.  cmocka's
  * assertions are used by the main thread only.
  */
@@ -38,6 +41,11 @@ struct thread {
 static struct thread threads[NR_THREADS];
 static pthread_barrier_t barrier;
 static uint32_t nr_rounds;
+static enum {
+	TWO_LEVEL,
+	FIFO,
+	SWITCHING
+} storm;
 
 static struct evc_domain *d1, *d2; /* d2 sends to d1 */
 static struct evg_guest guest;
@@ -54,7 +62,9 @@ static struct {
 	evb_u32 running; /* the handler is */
 } channel[NR_PORTS];
 
-static evb_u32 nr_lost, nr_at_once, nr_failed, nr_handled, nr_senders_left;
+static evb_u32 nr_lost, nr_at_once, nr_failed, nr_handled;
+static evb_u32 nr_senders_left, switched;
+static uint32_t nr_switches; /* thread 0 */
 static _Thread_local uint32_t current;
 
 /* --- platform ---------------------------------------------------------------- */
@@ -131,7 +141,8 @@ static void send_some(struct thread *t)
 {
 	uint32_t k, i;
 
-	for (k = 0; k < NR_ACTIONS; k++) {
+	/* The switch has to meet senders. */
+	for (k = 0; k < NR_ACTIONS || !evb_u32_load(&switched); k++) {
 		i = pick(t, NR_PORTS);
 		if (i % NR_SENDERS != t->number % NR_SENDERS)
 			i ^= 1; /* one writer for each number */
@@ -139,6 +150,8 @@ static void send_some(struct thread *t)
 				      evb_u32_load_relaxed(&channel[i].sent) +
 					      1);
 		must(evc_send(d2, channel[i].from));
+		if (k >= NR_ACTIONS)
+			(void)sched_yield();
 	}
 	(void)evb_u32_add(&nr_senders_left, UINT32_MAX);
 }
@@ -147,6 +160,12 @@ static void collect(void)
 {
 	if (evg_upcall_is_pending(&vcpu[current]))
 		(void)evg_upcall(&vcpu[current]);
+}
+
+/* While a guest switches, no other vCPU uses ports. */
+static uint32_t nr_active(void)
+{
+	return storm == SWITCHING ? 1 : NR_VCPUS;
 }
 
 static void act(struct thread *t)
@@ -162,7 +181,7 @@ static void act(struct thread *t)
 		must(evg_unmask(&guest, port));
 		break;
 	case 3:
-		must(evg_bind_vcpu(&guest, port, pick(t, NR_VCPUS)));
+		must(evg_bind_vcpu(&guest, port, pick(t, nr_active())));
 		break;
 	case 4:
 		if (evg_is_fifo(&guest))
@@ -176,7 +195,15 @@ static void act(struct thread *t)
 
 static void be_a_vcpu(struct thread *t)
 {
-	while (evb_u32_load(&nr_senders_left)) {
+	uint32_t k, when = pick(t, 20);
+
+	if (t->number >= nr_active())
+		return;
+	for (k = 0; evb_u32_load(&nr_senders_left); k++) {
+		if (storm == SWITCHING && k == when) {
+			must(evg_fifo_start(&guest));
+			evb_u32_store(&switched, 1);
+		}
 		act(t);
 		collect();
 	}
@@ -225,6 +252,33 @@ static void settle(void)
 	evb_u32_store(&nr_senders_left, NR_SENDERS);
 }
 
+static void open_channels(void)
+{
+	uint32_t i;
+
+	memset(channel, 0, sizeof(channel));
+	for (i = 0; i < NR_PORTS; i++) {
+		must(evg_alloc_unbound(&guest, DOMID_SELF, 2, &channel[i].to));
+		must(evc_bind_interdomain(d2, 1, channel[i].to,
+					  &channel[i].from));
+		must(evg_bind_handler(&guest, channel[i].to, i % nr_active(),
+				      handle, (void *)(uintptr_t)i));
+	}
+}
+
+/* Alone: back to 2-level, with new channels. */
+static void start_over(void)
+{
+	uint32_t i;
+
+	nr_switches += evg_is_fifo(&guest);
+	must(evg_reset(&guest));
+	for (i = 0; i < NR_PORTS; i++)
+		must(evc_close(d2, channel[i].from));
+	evb_u32_store(&switched, 0);
+	open_channels();
+}
+
 static void *run(void *arg)
 {
 	struct thread *t = arg;
@@ -240,13 +294,15 @@ static void *run(void *arg)
 		(void)pthread_barrier_wait(&barrier);
 		if (t->number == 0)
 			settle();
+		if (t->number == 0 && storm == SWITCHING)
+			start_over();
 	}
 	return NULL;
 }
 
 /* --- the world ----------------------------------------------------------------- */
 
-static void start_guest(bool use_fifo)
+static void start_guest(void)
 {
 	struct evg_config c = {
 		.shared_info = d1->shared_info,
@@ -266,35 +322,16 @@ static void start_guest(bool use_fifo)
 	fifo.page = lent_page;
 	fifo.nr_pages = 1;
 	assert_int_equal(evg_init(&guest, &c), 0);
-	if (use_fifo)
+	if (storm == FIFO)
 		assert_int_equal(evg_fifo_start(&guest), 0);
 }
 
-static void open_channels(void)
+static void start_world(void)
 {
-	uint32_t i;
-
-	memset(channel, 0, sizeof(channel));
-	for (i = 0; i < NR_PORTS; i++) {
-		assert_int_equal(evg_alloc_unbound(&guest, DOMID_SELF, 2,
-						   &channel[i].to),
-				 0);
-		assert_int_equal(evc_bind_interdomain(d2, 1, channel[i].to,
-						      &channel[i].from),
-				 0);
-		assert_int_equal(evg_bind_handler(&guest, channel[i].to,
-						  i % NR_VCPUS, handle,
-						  (void *)(uintptr_t)i),
-				 0);
-	}
-}
-
-static void storm(bool use_fifo)
-{
-	uint32_t i, moved = 0;
-
 	current = 0;
-	nr_rounds = getenv("EVC_LONG") ? MAX_ROUNDS * 20 : MAX_ROUNDS;
+	nr_rounds = storm == SWITCHING ? MAX_ROUNDS / 4 : MAX_ROUNDS;
+	if (getenv("EVC_LONG"))
+		nr_rounds *= 20;
 	fake_start(false);
 	d1 = fake_add(&(struct fake_options){.domid = 1,
 					     .width = EVC_WIDTH_64,
@@ -302,10 +339,18 @@ static void storm(bool use_fifo)
 					     .fifo = true});
 	d2 = fake_domain(2);
 	fake.threads = true;
-	start_guest(use_fifo);
-	open_channels();
+	start_guest();
 	evb_u32_store(&nr_senders_left, NR_SENDERS);
+	evb_u32_store(&switched, storm != SWITCHING);
 	evb_u32_store(&nr_handled, 0);
+	nr_switches = 0;
+	open_channels();
+}
+
+static void run_threads(void)
+{
+	uint32_t i;
+
 	assert_int_equal(pthread_barrier_init(&barrier, NULL, NR_THREADS), 0);
 	for (i = 0; i < NR_THREADS; i++) {
 		threads[i].number = i;
@@ -317,8 +362,15 @@ static void storm(bool use_fifo)
 	for (i = 0; i < NR_THREADS; i++)
 		assert_int_equal(pthread_join(threads[i].id, NULL), 0);
 	(void)pthread_barrier_destroy(&barrier);
-	fake.threads = false;
+}
 
+static void run_storm(void)
+{
+	uint32_t i, moved = 0;
+
+	start_world();
+	run_threads();
+	fake.threads = false;
 	assert_int_equal(evb_u32_load(&nr_lost), 0);
 	assert_int_equal(evb_u32_load(&nr_at_once), 0);
 	assert_int_equal(evb_u32_load(&nr_failed), 0);
@@ -327,21 +379,32 @@ static void storm(bool use_fifo)
 		assert_int_equal(evb_u32_load(&vcpu[i].nr_bad_links), 0);
 		moved += evb_u32_load(&vcpu[i].nr_passed);
 	}
-	if (use_fifo)
+	if (storm == FIFO)
 		assert_true(moved > 0); /* the moves did meet events */
+	if (storm == SWITCHING)
+		assert_true(nr_switches == nr_rounds);
 	fake_end();
 }
 
 static void fifo_loses_no_event(void **unused)
 {
 	(void)unused;
-	storm(true);
+	storm = FIFO;
+	run_storm();
 }
 
 static void two_level_loses_no_event(void **unused)
 {
 	(void)unused;
-	storm(false);
+	storm = TWO_LEVEL;
+	run_storm();
+}
+
+static void switching_loses_no_event(void **unused)
+{
+	(void)unused;
+	storm = SWITCHING;
+	run_storm();
 }
 
 int main(void)
@@ -349,6 +412,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fifo_loses_no_event),
 		cmocka_unit_test(two_level_loses_no_event),
+		cmocka_unit_test(switching_loses_no_event),
 	};
 
 	return cmocka_run_group_tests_name("fifo threads", tests, NULL, NULL);

@@ -55,6 +55,7 @@ static void start_without_fifo_in_the_hypervisor_stays_2_level(void **state)
 	check_still_2_level(-XEN_EOPNOTSUPP);
 	check_still_2_level(-XEN_ENOMEM);
 	assert_int_equal(evg_fifo_start(&guest), 0);
+	assert_int_equal(xen.nr_calls, NR_VCPUS);
 }
 
 static void start_of_a_large_table_stays_within_2_level(void **state)
@@ -71,6 +72,9 @@ static void start_of_a_large_table_stays_within_2_level(void **state)
 	assert_int_equal(page.s32.wc_version, 0);
 	assert_int_equal(evg_fifo_start(&guest), 0);
 	assert_int_equal(evg_mask(&guest, EVTCHN_2L_NR_CHANNELS_32), 0);
+	assert_int_equal(evg_reset(&guest), 0);
+	assert_int_equal(evg_mask(&guest, EVTCHN_2L_NR_CHANNELS_32),
+			 -XEN_EINVAL);
 }
 
 static void assert_start_gives_einval(void)
@@ -244,6 +248,7 @@ static void open_without_a_page_to_be_had_closes_again(void **state)
 			 -XEN_ENOMEM);
 	assert_int_equal(port, 123);
 	assert_int_equal(xen.port[1].status, EVTCHNSTAT_closed);
+	assert_null(evb_ptr_load(&fifo.array[0]));
 	lent_page[0].mem = (uint8_t *)array + 8;
 	assert_int_equal(evg_alloc_unbound(&guest, DOMID_SELF, 7, &port),
 			 -XEN_EINVAL);
@@ -288,6 +293,7 @@ static void reset_goes_back_to_2_level(void **state)
 	live_ports(3);
 	assert_int_equal(evg_bind_vcpu(&guest, 2, 3), 0);
 	send(1);
+	send(3);
 	send(2);
 	guest.budget = 1;
 	assert_int_equal(upcall(0), 1); /* in the middle of a queue */
@@ -309,6 +315,9 @@ static void reset_goes_back_to_2_level(void **state)
 	assert_int_equal(evg_fifo_start(&guest), 0);
 	assert_int_equal(upcall(0), 1);
 	ASSERT_SEEN(1, 2, 1);
+	/* Of the queue that was cut nothing was left. */
+	assert_int_equal(vcpu[0].nr_bad_links.v, 0);
+	assert_int_equal(vcpu[0].nr_spurious.v, 0);
 }
 
 static void reset_error_leaves_fifo_and_masks(void **state)
