@@ -407,12 +407,63 @@ static void switching_loses_no_event(void **unused)
 	run_storm();
 }
 
+/* --- a hypervisor that scribbles ------------------------------------------------- */
+
+static evb_u32 scribbling;
+
+static uint32_t some_word(struct thread *t)
+{
+	uint32_t w = pick(t, 1u << 31) << 1 | pick(t, 2);
+
+	return w % 4 ? w & (0xf0000000 | 31) : w;
+}
+
+static void *scribble(void *arg)
+{
+	struct thread *t = arg;
+	evb_u32 *control = (void *)fake.frame[0];
+	evb_u32 *words = (void *)fake.frame[1];
+
+	for (evb_u32_store(&scribbling, 2); evb_u32_load(&scribbling);) {
+		evb_u32_store(&words[pick(t, 32)], some_word(t));
+		evb_u32_store(&control[pick(t, 18)], pick(t, 40));
+		evb_u8_store(evb_ptr_load_acquire(&vcpu[0].info), 1);
+	}
+	return NULL;
+}
+
+/* The bound of evg_upcall(): no more handlers than its budget, and an end. */
+static void hostile_words_end_every_upcall(void **unused)
+{
+	struct thread t = {.seed = 0x9e3779b97f4a7c15u};
+	uint32_t i;
+
+	(void)unused;
+	storm = FIFO;
+	start_world();
+	evb_u32_store(&scribbling, 1);
+	assert_int_equal(pthread_create(&t.id, NULL, scribble, &t), 0);
+	while (evb_u32_load(&scribbling) != 2) /* it has begun */
+		(void)sched_yield();
+	for (i = 0; i < 20000; i++) {
+		assert_true(evg_upcall(&vcpu[0]) <= guest.budget);
+		(void)evg_unmask(&guest, channel[i % NR_PORTS].to);
+	}
+	evb_u32_store(&scribbling, 0);
+	assert_int_equal(pthread_join(t.id, NULL), 0);
+	assert_true(evb_u32_load(&nr_handled) > 0);
+	assert_true(evb_u32_load(&vcpu[0].nr_bad_links) > 0);
+	fake.threads = false;
+	fake_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fifo_loses_no_event),
 		cmocka_unit_test(two_level_loses_no_event),
 		cmocka_unit_test(switching_loses_no_event),
+		cmocka_unit_test(hostile_words_end_every_upcall),
 	};
 
 	return cmocka_run_group_tests_name("fifo threads", tests, NULL, NULL);

@@ -300,6 +300,7 @@ static void reset_goes_back_to_2_level(void **state)
 	guest.budget = 100;
 	assert_int_equal(evg_reset(&guest), 0);
 	assert_false(evg_is_fifo(&guest));
+	assert_int_equal(vcpu[0].queues.ready, 0);
 	(void)upcall(0);
 	memset(&seen, 0, sizeof(seen));
 	memset(array, 0xa5, sizeof(array)); /* the guest's own again */
