@@ -109,7 +109,7 @@ static bool take_out(evb_u32 *word, uint32_t *w)
 	for (i = 0; i < TRIES && *w & LINKED; i++) {
 		/*
 		 * MO-LINK: LINKED is clear, and what PENDING was then counts;
-		 * pairs with core/deliver_fifo.c queue().
+		 * pairs with core/deliver_fifo.c post_fifo().
 		 */
 		if (evb_u32_cas(word, w, *w & ~(LINKED | LINK_MASK)))
 			return true;
@@ -210,7 +210,7 @@ static bool unmask_fifo(struct evg_guest *g, evtchn_port_t port)
 			return false;
 		/*
 		 * MO-MASK: the mask is clear, and what PENDING was then counts;
-		 * pairs with core/deliver_fifo.c queue().
+		 * pairs with core/deliver_fifo.c post_fifo().
 		 */
 		if (!(w & BUSY) && evb_u32_cas(word, &w, w & ~MASKED))
 			return false;
@@ -226,6 +226,7 @@ static bool clear_fifo(struct evg_guest *g, evtchn_port_t port)
 {
 	evb_u32 *word = word_of(g, port);
 
+	/* MO-PENDING: as in collect_2l.c; pairs with post_fifo() */
 	return word && evb_u32_and(word, ~PENDING) & PENDING;
 }
 

@@ -447,10 +447,9 @@ static void tail_that_moves_breaks_no_queue(void **state)
 	assert_int_equal(vcpu[0].nr_bad_links.v + vcpu[1].nr_bad_links.v, 0);
 }
 
-static int drain_1(struct evg_guest *g, evtchn_port_t port)
+static int drain(struct evg_guest *g, evtchn_port_t id)
 {
-	(void)port;
-	return evg_drain(&g->vcpu[1]);
+	return evg_drain(&g->vcpu[id]);
 }
 
 static void vcpu_that_goes_offline_is_drained(void **state)
@@ -470,7 +469,7 @@ static void vcpu_that_goes_offline_is_drained(void **state)
 	do_on(0, evg_close, q.rx);
 	run_all();
 	assert_int_equal(seen.n, 0); /* they are in its queue */
-	do_on(0, drain_1, 0);
+	do_on(0, drain, 1);
 	run_all();
 	ASSERT_SEEN(p.rx);
 	assert_int_equal(seen.vcpu[0], 2);
@@ -676,6 +675,45 @@ static void switch_model(uint32_t by)
 		do_on(by, open_model, i);
 }
 
+/* Everything is unmasked, everybody runs: nothing may be owed. */
+static void settle_model(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < NR_PAIRS; i++) {
+		if (!model.bound[i])
+			do_on(0, bind_model, i);
+		do_on(0, evg_unmask, model.pair[i].rx);
+	}
+	run_all();
+	for (i = 0; i < NR_PAIRS; i++) {
+		if (model.owed[i])
+			fail_msg("port %u: lost", model.pair[i].rx);
+	}
+	for (i = 0; i < NR_VCPUS; i++)
+		assert_int_equal(vcpu[i].nr_bad_links.v, 0);
+}
+
+/* vCPU @id goes offline and comes back: its ports are vCPU 0's. */
+static void unplug_model(uint32_t id)
+{
+	uint32_t i;
+
+	sim_vcpu_down(&domain->vcpu[id]);
+	for (i = 0; i < NR_PAIRS; i++) {
+		if (model.where[i] != id)
+			continue;
+		model.where[i] = 0;
+		move_to(model.pair[i].rx, 0);
+	}
+	do_on(0, drain, id);
+	assert_int_equal(vcpu[id].queues.ready, 0);
+	/* Nothing of theirs is left there: what is owed comes without it. */
+	if (pick(2))
+		settle_model();
+	sim_vcpu_up(&domain->vcpu[id]);
+}
+
 static void act(uint32_t what, uint32_t i, uint32_t by)
 {
 	evtchn_port_t rx = model.pair[i].rx;
@@ -715,29 +753,14 @@ static void act(uint32_t what, uint32_t i, uint32_t by)
 		if (!pick(20))
 			switch_model(by);
 		break;
+	case 9:
+		if (by)
+			unplug_model(by);
+		break;
 	default:
 		(void)sim_run_vcpu(&domain->vcpu[by]);
 		break;
 	}
-}
-
-/* Everything is unmasked, everybody runs: nothing may be owed. */
-static void settle_model(void)
-{
-	uint32_t i;
-
-	for (i = 0; i < NR_PAIRS; i++) {
-		if (!model.bound[i])
-			do_on(0, bind_model, i);
-		do_on(0, evg_unmask, model.pair[i].rx);
-	}
-	run_all();
-	for (i = 0; i < NR_PAIRS; i++) {
-		if (model.owed[i])
-			fail_msg("port %u: lost", model.pair[i].rx);
-	}
-	for (i = 0; i < NR_VCPUS; i++)
-		assert_int_equal(vcpu[i].nr_bad_links.v, 0);
 }
 
 static void random_doings_lose_nothing_and_invent_nothing(void **state)
