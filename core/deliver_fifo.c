@@ -131,7 +131,7 @@ static unsigned int link_locked(struct evc_channel *ch,
 	q->tail = ch->port;
 	if (tail && set_link(ch->domain, tail, ch->port))
 		return EVC_NOTHING;
-	/* MO-LINK: the head before READY; pairs with the guest's exchange */
+	/* MO-LINK: head before READY; pairs with collect_fifo.c take_ready() */
 	evb_u32_store_release((evb_u32 *)(void *)&control->head[prio],
 			      ch->port);
 	if (evb_test_and_set_bit((evb_u32 *)(void *)&control->ready, prio))
@@ -205,7 +205,10 @@ static struct evc_posted post_fifo(struct evc_domain *d, struct evc_channel *ch)
 	}
 	if (!evb_test_and_set_bit(word, EVTCHN_FIFO_PENDING))
 		p.due = EVC_NEW;
-	/* MO-MASK, MO-LINK: PENDING is set, then these are read */
+	/*
+	 * MO-MASK, MO-LINK: PENDING is set, then these are read; pairs with
+	 * guest/collect_fifo.c unmask_fifo() and take_out().
+	 */
 	if (!(evb_u32_load(word) & (MASKED | LINKED)))
 		p.due |= queue(ch, p.v, word);
 	return p;
