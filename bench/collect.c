@@ -38,7 +38,7 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* --- platform ----------------------------------------------------------------- */
+/* --- platform ------------------------------------------------------------ */
 
 int evg_plat_hypercall(struct evg_guest *g, unsigned int nr, unsigned int cmd,
 		       void *arg)
@@ -72,7 +72,7 @@ void evg_plat_relax(void)
 {
 }
 
-/* --- the guest ------------------------------------------------------------------ */
+/* --- the guest ----------------------------------------------------------- */
 
 static void handle(struct evg_vcpu *v, evtchn_port_t port, void *ctx)
 {
@@ -113,7 +113,7 @@ static void start(bool use_fifo)
 	}
 }
 
-/* --- the hypervisor -------------------------------------------------------------- */
+/* --- the hypervisor ------------------------------------------------------ */
 
 /* Ports 1 to @n. */
 static void post_2l(uint32_t n)
@@ -161,7 +161,7 @@ static const struct bench_case {
 
 #define NR_CASES (sizeof(cases) / sizeof(cases[0]))
 
-/* --- measuring -------------------------------------------------------------------- */
+/* --- measuring ----------------------------------------------------------- */
 
 static void run(const struct bench_case *c, uint32_t rounds, bool collect)
 {

@@ -43,8 +43,9 @@
  * Locks: the lock of a port covers its mask bit, against two vCPUs that mask
  * and unmask for different reasons, its vCPU, and its handler's fields; upcalls
  * are off under it, since a handler may want it.  The order is: guest lock
- * (irq.c), then that of the event array (fifo.c) or one port lock.  What is loaded relaxed here is written under
- * the lock that the reader holds, or by the reader alone, or is a counter.
+ * (irq.c), then that of the event array (fifo.c) or one port lock.  What is
+ * loaded relaxed here is written under the lock that the reader holds, or by
+ * the reader alone, or is a counter.
  */
 #include <evg/fifo.h>
 

@@ -3,9 +3,11 @@
  * Collecting: how events are read out of the memory a hypervisor writes.
  *
  * One ops table per port ABI, each the other half of a file in core/:
- * collect_2l.c of deliver_2l.c, collect_fifo.c of deliver_fifo.c.  The functions behind it work on shared words and on
- * the vCPU's scan; they know no handlers, take no locks and never call upward:
- * next() *returns* the next port and the spine in upcall.c calls the handler.
+ * collect_2l.c of deliver_2l.c, collect_fifo.c of deliver_fifo.c.  The
+ * functions behind it work on shared words and on where the vCPU stands in
+ * them; they know no handlers, take no locks (but reach(), which is no part of
+ * collecting) and never call upward: next() *returns* the next port and the
+ * spine in upcall.c calls the handler.
  *
  * @port has been checked by the caller, in all of them.
  */

@@ -34,7 +34,7 @@ bool evg_is_fifo(const struct evg_guest *g)
 	return g->collect->has_priorities;
 }
 
-/* --- the event array ------------------------------------------------------- */
+/* --- the event array ----------------------------------------------------- */
 
 static void fill(evb_u32 *page)
 {
@@ -94,7 +94,7 @@ int evg_fifo_reach(struct evg_guest *g, evtchn_port_t port)
 	return rc;
 }
 
-/* --- start ----------------------------------------------------------------- */
+/* --- start --------------------------------------------------------------- */
 
 static bool is_control_good(const struct evg_lent *control)
 {
@@ -215,7 +215,7 @@ int evg_fifo_start(struct evg_guest *g)
 	return rc;
 }
 
-/* --- at the beginning, and after a reset ----------------------------------------------------------------- */
+/* --- at the beginning, and after a reset --------------------------------- */
 
 void evg_fifo_mask_all(struct evg_guest *g)
 {

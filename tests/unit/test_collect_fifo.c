@@ -9,7 +9,7 @@
  */
 #include <base/atomic.h>
 
-/* --- the second one, with hooks --------------------------------------------- */
+/* --- the second one, with hooks ------------------------------------------ */
 
 static void (*before_cas)(evb_u32 *word);
 
@@ -32,7 +32,7 @@ extern const struct evg_collect evg_collect_fifo;
 
 #include "test_fifo_platform.h"
 
-/* --- order ----------------------------------------------------------------- */
+/* --- order --------------------------------------------------------------- */
 
 static void queue_is_handled_in_the_order_of_the_events(void **state)
 {
@@ -138,7 +138,7 @@ static void timer_gets_the_highest_priority(void **state)
 	ASSERT_SEEN(port, 1, 2);
 }
 
-/* --- mask and pending ------------------------------------------------------ */
+/* --- mask and pending ---------------------------------------------------- */
 
 static void masked_in_a_queue_is_taken_out_and_not_handled(void **state)
 {
@@ -288,7 +288,7 @@ static void unmask_of_a_word_busy_for_ever_is_the_hypervisors(void **state)
 	assert_word(1, BUSY);
 }
 
-/* --- the other side is there first ------------------------------------------- */
+/* --- the other side is there first --------------------------------------- */
 
 static void send_2(evb_u32 *w)
 {
@@ -412,7 +412,7 @@ static void unmask_of_a_word_that_keeps_changing_is_bounded(void **state)
 	assert_false(evg_is_masked(&guest, 1));
 }
 
-/* --- words no hypervisor should make ---------------------------------------- */
+/* --- words no hypervisor should make ------------------------------------- */
 
 static void ready(uint32_t queues)
 {
@@ -575,7 +575,7 @@ static void random_words_are_bounded_and_harmless(void **state)
 	assert_true(vcpu[0].nr_exhausted.v > 0);
 }
 
-/* --- budgets --------------------------------------------------------------- */
+/* --- budgets ------------------------------------------------------------- */
 
 static void budget_used_up_goes_on_where_it_was(void **state)
 {

@@ -193,7 +193,7 @@ static int fifo_op(unsigned int cmd, void *arg)
 	return other_op(cmd, arg);
 }
 
-/* --- setup ----------------------------------------------------------------- */
+/* --- setup --------------------------------------------------------------- */
 
 static inline void lend(void)
 {

@@ -67,7 +67,7 @@ static evb_u32 nr_senders_left, switched;
 static uint32_t nr_switches; /* thread 0 */
 static _Thread_local uint32_t current;
 
-/* --- platform ---------------------------------------------------------------- */
+/* --- platform ------------------------------------------------------------ */
 
 int evg_plat_hypercall(struct evg_guest *g, unsigned int nr, unsigned int cmd,
 		       void *arg)
@@ -106,7 +106,7 @@ void evg_plat_relax(void)
 	(void)sched_yield();
 }
 
-/* --- what the threads do ------------------------------------------------------- */
+/* --- what the threads do ------------------------------------------------- */
 
 static uint32_t pick(struct thread *t, uint32_t below)
 {
@@ -300,7 +300,7 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* --- the world ----------------------------------------------------------------- */
+/* --- the world ----------------------------------------------------------- */
 
 static void start_guest(void)
 {
@@ -407,7 +407,7 @@ static void switching_loses_no_event(void **unused)
 	run_storm();
 }
 
-/* --- a hypervisor that scribbles ------------------------------------------------- */
+/* --- a hypervisor that scribbles ----------------------------------------- */
 
 static evb_u32 scribbling;
 

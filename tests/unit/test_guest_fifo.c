@@ -5,7 +5,7 @@
  */
 #include "test_fifo_platform.h"
 
-/* --- start ----------------------------------------------------------------- */
+/* --- start --------------------------------------------------------------- */
 
 static void start_gives_every_vcpu_its_control_block(void **state)
 {
@@ -202,7 +202,7 @@ static void vcpu_without_control_block_gets_no_ports(void **state)
 	assert_int_equal(upcall(3), 1);
 }
 
-/* --- pages ----------------------------------------------------------------- */
+/* --- pages --------------------------------------------------------------- */
 
 static void first_use_of_a_port_brings_its_page(void **state)
 {
@@ -271,7 +271,7 @@ static void bind_interdomain_event_waits_for_page_and_handler(void **state)
 	ASSERT_SEEN(port);
 }
 
-/* --- closing and reset ----------------------------------------------------- */
+/* --- closing and reset --------------------------------------------------- */
 
 static void port_closed_in_a_queue_is_taken_out(void **state)
 {
@@ -331,7 +331,7 @@ static void reset_error_leaves_fifo_and_masks(void **state)
 	assert_word(1, MASKED);
 }
 
-/* --- several vCPUs --------------------------------------------------------- */
+/* --- several vCPUs ------------------------------------------------------- */
 
 static void port_moved_while_queued_is_passed_on(void **state)
 {
@@ -443,7 +443,7 @@ static void handler_never_runs_on_two_vcpus_and_no_event_is_lost(void **state)
 	assert_int_equal(seen.vcpu[1], 2);
 }
 
-/* --- priorities ------------------------------------------------------------ */
+/* --- priorities ---------------------------------------------------------- */
 
 static int count_irq(int irq, void *dev_id)
 {

@@ -32,7 +32,7 @@ static struct evg_lent lent_control[NR_VCPUS], lent_page[NR_PAGES];
 static _Alignas(4096) uint8_t array[NR_PAGES][4096];
 static _Alignas(4096) uint8_t controls[NR_VCPUS][128];
 
-/* --- what the handlers saw --------------------------------------------------- */
+/* --- what the handlers saw ----------------------------------------------- */
 
 static struct {
 	evtchn_port_t port[MAX_LOG];
@@ -66,7 +66,7 @@ static void assert_seen(const evtchn_port_t *expected, unsigned int n)
 		    sizeof((const evtchn_port_t[]){__VA_ARGS__}) / \
 			    sizeof(evtchn_port_t))
 
-/* --- the world --------------------------------------------------------------- */
+/* --- the world ----------------------------------------------------------- */
 
 static void enter_guest(void)
 {
@@ -170,7 +170,7 @@ static int setup_fifo(void **state)
 	return 0;
 }
 
-/* --- the guest's doings, each as a call on vCPU 0 ----------------------------- */
+/* --- the guest's doings, each as a call on vCPU 0 ------------------------ */
 
 static void call_ipi(void *arg)
 {
@@ -287,7 +287,7 @@ static void run_all(void)
 	assert_true(sim_settle(&machine, 1000));
 }
 
-/* --- the switch -------------------------------------------------------------- */
+/* --- the switch ---------------------------------------------------------- */
 
 static void switch_keeps_what_is_pending(void **state)
 {
@@ -374,7 +374,7 @@ static void reset_goes_back_and_forth(void **state)
 	}
 }
 
-/* --- order and vCPUs ----------------------------------------------------------- */
+/* --- order and vCPUs ----------------------------------------------------- */
 
 static void priorities_decide_then_the_order_of_events(void **state)
 {
@@ -494,7 +494,7 @@ static void port_closed_in_a_queue_is_not_reused_before(void **state)
 	assert_int_equal(ipi(0), first);
 }
 
-/* --- many ports ------------------------------------------------------------------ */
+/* --- many ports ---------------------------------------------------------- */
 
 static uint8_t times[NR_PORTS];
 
@@ -539,7 +539,7 @@ static void all_131071_ports_fire_once_each(void **state)
 		assert_int_equal(times[port], 1);
 }
 
-/* --- storms ---------------------------------------------------------------------- */
+/* --- storms -------------------------------------------------------------- */
 
 static void send_again(struct evg_vcpu *v, evtchn_port_t port, void *ctx)
 {
@@ -593,7 +593,7 @@ static void storm_is_bounded_and_others_have_their_turn(void **state)
 	assert_false(evg_upcall_is_pending(&vcpu[0]));
 }
 
-/* --- by chance, against a model ---------------------------------------------- */
+/* --- by chance, against a model ------------------------------------------ */
 
 #define NR_PAIRS 10
 

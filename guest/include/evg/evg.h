@@ -178,8 +178,8 @@ struct evg_config {
 	bool hvm;
 	/*
 	 * nr_ports entries, for ports 0 to nr_ports - 1; at most as many as the
-	 * layout has, or 131,072 with @fifo.  A guest that uses few ports lends few: the hypervisor
-	 * gives out the lowest free one.
+	 * layout has, or 131,072 with @fifo.  A guest that uses few ports lends
+	 * few: the hypervisor gives out the lowest free one.
 	 */
 	struct evg_port *port;
 	uint32_t nr_ports;
