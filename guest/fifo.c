@@ -17,6 +17,8 @@
  *   3. These ports are unmasked, and the hypervisor is asked to queue those
  *      that are pending.  The bit in the 2-level mask is set then: what is
  *      still clear there is what another evg_fifo_start() has to do.
+ *   4. The bitmaps, which were cleared after the first step, are looked at
+ *      once more.
  *
  * A page is filled with MASKED and published for collect_fifo.c *before* the
  * hypervisor is given it: another vCPU may meet a port of it at once.
@@ -181,6 +183,20 @@ static int carry_over(struct evg_guest *g)
 	return first;
 }
 
+/*
+ * A hypervisor may let a sender finish with the bitmaps after it has switched
+ * (Xen does).  What such a one left there is fired here.
+ */
+static void take_late(struct evg_guest *g)
+{
+	evtchn_port_t port;
+
+	for (port = 1; port < g->nr_ports_2l; port++) {
+		if (evg_collect_2l.clear(g, port))
+			(void)evg_set_pending(g, port);
+	}
+}
+
 /* The timer is handled first.  That it was not open is no error. */
 static void prefer_timers(struct evg_guest *g)
 {
@@ -209,6 +225,7 @@ int evg_fifo_start(struct evg_guest *g)
 	if (!rc) {
 		prefer_timers(g);
 		rc = carry_over(g);
+		take_late(g);
 	}
 	evg_plat_upcalls_restore(g, saved);
 

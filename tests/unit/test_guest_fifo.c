@@ -162,6 +162,26 @@ static void start_carries_masks_and_events_over(void **state)
 	assert_true(page.s.vcpu_info[0].evtchn_pending_sel == 0);
 }
 
+/* A sender that had looked up the old ABI writes to the bitmaps after 1. */
+static void send_late(unsigned int nr, unsigned int cmd)
+{
+	(void)nr;
+	if (cmd == EVTCHNOP_expand_array)
+		(void)evb_test_and_set_bit(guest.pending, 2);
+}
+
+static void start_takes_what_was_sent_the_old_way_meanwhile(void **state)
+{
+	(void)state;
+	live_ports(2);
+	xen.during_hypercall = send_late;
+	assert_int_equal(evg_fifo_start(&guest), 0);
+	xen.during_hypercall = NULL;
+	assert_int_equal(upcall(0), 1);
+	ASSERT_SEEN(2);
+	assert_true(page.s.evtchn_pending[0] == 0);
+}
+
 /* The first vCPU has switched the guest, and then it fails. */
 static void start_that_failed_half_way_can_be_repeated(void **state)
 {
@@ -476,6 +496,7 @@ int main(void)
 		TEST_2L(start_with_bad_memory_gives_einval),
 		TEST_2L(init_with_too_many_ports_gives_einval),
 		TEST_2L(start_carries_masks_and_events_over),
+		TEST_2L(start_takes_what_was_sent_the_old_way_meanwhile),
 		TEST_2L(start_that_failed_half_way_can_be_repeated),
 		TEST_2L(vcpu_without_control_block_gets_no_ports),
 		TEST_FIFO(first_use_of_a_port_brings_its_page),
