@@ -10,6 +10,8 @@ build=$1
 core=$build/bench/core
 out=$build/bench
 have_valgrind=$(command -v valgrind || true)
+[ -n "$have_valgrind" ] ||
+	echo "(no valgrind: instructions are not counted; apt-get install valgrind)"
 
 # instructions INSIDE PER COMMAND...: per operation, or "-" without valgrind
 instructions() {
@@ -87,10 +89,21 @@ for abi in 2l fifo; do
 	done
 done
 
+echo "guest: collecting, an event, with N pending at once"
+printf '  %-6s %8s %9s %13s\n' ABI N ns instructions
+: >"$out/collect.tsv"
+"$out/collect" | while read -r name n ns; do
+	rounds=$((20000 / n + 5))
+	ins=$(instructions evg_upcall $((rounds * n)) "$out/collect" "$name" "$rounds")
+	abi=${name%%-*}
+	printf '  %-6s %8s %9s %13s\n' "$abi" "$n" "$ns" "$ins"
+	printf '%s\t%s\t%s\t%s\n' "$abi" "$n" "$ins" "$ns" >>"$out/collect.tsv"
+done
+
 echo "core: sends of several threads, each on a channel of its own (millions a second)"
 : >"$out/threads.tsv"
 for abi in 2l fifo; do
-	for t in 1-thread 2-threads; do
+	for t in 1-thread 2-threads; do # more than CPUs say nothing
 		ns=$(median "$core" $abi $t 2000000)
 		rate=$(awk -v ns="$ns" 'BEGIN {printf "%.1f", 1000 / ns}')
 		printf '  %-6s %-10s %6s\n' $abi $t "$rate"

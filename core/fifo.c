@@ -60,7 +60,9 @@ static void carry_over(struct evc_domain *d, struct evc_channel *ch)
 	unlock_channel(ch);
 	/* If it is closed in between, its sender is done even so. */
 	lock_two(ch, peer);
-	if (evc_deliver_2l.is_pending(d, ch))
+	/* What a guest wrote at a free port is nobody's event. */
+	if ((evc_channel_is_usable(ch) || d->machine->xen_4_17) &&
+	    evc_deliver_2l.is_pending(d, ch))
 		evb_u8_store(&ch->parked, 1);
 	evb_u8_store_relaxed(&ch->priority, EVTCHN_FIFO_PRIORITY_DEFAULT);
 	unlock_two(ch, peer);

@@ -308,7 +308,8 @@ static int init_control(struct model *m, struct model_domain *d,
 	d->control[a->vcpu] = (uint32_t)a->control_gfn * 4096 + a->offset;
 	model_note(m, MODEL_MAP, d->id, (uint32_t)a->control_gfn, 0);
 	for (port = 1; !d->is_fifo && port < d->nr_valid; port++) {
-		if (model_is_pending_2l(d, port))
+		if (model_is_pending_2l(d, port) &&
+		    (m->xen_4_17 || model_is_usable(&d->port[port])))
 			d->port[port].parked = true;
 		d->port[port].priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
 	}

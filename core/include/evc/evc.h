@@ -22,7 +22,9 @@
  *   Context   any CPU, any number at once; never from an evc_host_*() hook;
  *             calls do not nest on one CPU (host.h).
  *   Locks     the caller holds none of the core's.
- *   Bound     O(1): a fixed number of steps, whatever the number of ports.
+ *   Bound     O(1): a fixed number of steps, whatever the number of ports;
+ *             but taking a port in a FIFO domain whose guest keeps closed
+ *             ports LINKED looks at each of those first.
  *   @d        the domain on whose behalf the call is made: for a hypercall,
  *             the domain of the calling vCPU.
  *   @port     any value; one that does not exist gives -XEN_EINVAL.
@@ -405,7 +407,8 @@ void evc_pirq_raise(struct evc_domain *d, uint32_t pirq);
  * the guest.
  *
  * The guest sees the port (status) but cannot send on, close, move, unmask or
- * poll it, and reset spares it.
+ * poll it, and reset spares it.  A callback keeps its place among the seven for
+ * good, also when the call fails after this: a sender may be about to call it.
  *   -XEN_ENOENT  no such vCPU
  *   -XEN_EINVAL  @fn is NULL, or @d is being destroyed
  *   -XEN_ENOSPC, -XEN_ENOMEM  no port
@@ -437,7 +440,8 @@ int evc_watch_peer(struct evc_domain *d, evtchn_port_t port, bool on);
 struct evc_counters {
 	uint64_t sent; /* sends; for a VIRQ or PIRQ, how often it was raised */
 	uint64_t posted;    /* those that made the receiver's port pending */
-	uint64_t coalesced; /* those that found it pending already */
+	uint64_t coalesced; /* the others: it was pending already, or
+			      * could not be written (FIFO: no page, lost) */
 	uint64_t dropped;   /* those that found nobody bound */
 };
 
