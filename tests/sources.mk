@@ -3,7 +3,7 @@
 # The core on a fake host.
 TESTS_CORE := $(wildcard tests/unit/test_core_*.c) tests/unit/test_states.c
 ifeq ($(FIFO),none)
-TESTS_CORE := $(filter-out tests/unit/test_core_fifo.c,$(TESTS_CORE))
+TESTS_CORE := $(filter-out tests/unit/test_core_fifo%.c,$(TESTS_CORE))
 NEED_FIFO := tests/unit/test_sim_fifo.c tests/unit/test_fifo_threads.c
 TEST_CFLAGS += -DEVC_TEST_NO_FIFO
 endif
