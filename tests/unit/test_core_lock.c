@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The spinlock when it is held: base/lock.h is compiled here with an exchange
- * before which another CPU can act.
+ * The spinlock when it is held: base/lock.h is compiled here with a
+ * test-and-set before which another CPU can act.
  */
 #include <base/atomic.h>
 
 static void (*other_cpu)(void);
 
-static uint32_t step_xchg(evb_u32 *p, uint32_t v)
+static bool step_test_and_set_bit(evb_u32 *map, uint32_t nr)
 {
 	void (*act)(void) = other_cpu;
 
 	other_cpu = NULL;
 	if (act)
 		act();
-	return evb_u32_xchg(p, v);
+	return evb_test_and_set_bit(map, nr);
 }
 
-#define evb_u32_xchg step_xchg
+#define evb_test_and_set_bit step_test_and_set_bit
 #include <base/lock.h>
-#undef evb_u32_xchg
+#undef evb_test_and_set_bit
 
 #include "tests/lib/fake_host.h"
 
