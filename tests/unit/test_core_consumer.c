@@ -282,6 +282,22 @@ static void callbacks_are_seven_per_machine(void **unused)
 	fake_end();
 }
 
+/* Its generation is not known: the id alone decides. */
+static void peer_may_be_born_later(void **unused)
+{
+	evtchn_port_t owned, far;
+	struct evc_domain *d3;
+
+	(void)unused;
+	start(false);
+	assert_int_equal(evc_consumer_alloc(d1, 0, 3, record, &owned), 0);
+	d3 = fake_add(&(struct fake_options){
+		.domid = 3, .width = EVC_WIDTH_64, .generation = 42});
+	assert_int_equal(evc_bind_interdomain(d2, 1, owned, &far), -XEN_EINVAL);
+	assert_int_equal(evc_bind_interdomain(d3, 1, owned, &far), 0);
+	fake_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,6 +311,7 @@ int main(void)
 		cmocka_unit_test(peer_that_closes_can_come_back),
 		cmocka_unit_test(free_is_for_owned_ends_only),
 		cmocka_unit_test(callbacks_are_seven_per_machine),
+		cmocka_unit_test(peer_may_be_born_later),
 	};
 
 	return cmocka_run_group_tests_name("core_consumer", tests, NULL, NULL);

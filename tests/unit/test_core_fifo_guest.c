@@ -105,6 +105,24 @@ static void frame_that_cannot_be_mapped_is_no_page(void **unused)
 	fake_end();
 }
 
+static void events_lost_by_its_own_fault_are_counted(void **unused)
+{
+	struct evc_domain_counters c;
+	evtchn_port_t port;
+
+	(void)unused;
+	start();
+	init_control();
+	assert_int_equal(evc_expand_array(d1, 1), 0);
+	assert_int_equal(evc_bind_ipi(d1, 1, &port), 0);
+	evc_domain_counters(d1, &c);
+	assert_int_equal(c.lost, 0);
+	assert_int_equal(evc_send(d1, port), 0); /* vCPU 1 has no block */
+	evc_domain_counters(d1, &c);
+	assert_int_equal(c.lost, 1);
+	fake_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -113,6 +131,7 @@ int main(void)
 			pending_bit_of_a_free_port_is_not_carried_over),
 		cmocka_unit_test(dying_domain_gets_no_page),
 		cmocka_unit_test(frame_that_cannot_be_mapped_is_no_page),
+		cmocka_unit_test(events_lost_by_its_own_fault_are_counted),
 	};
 
 	return cmocka_run_group_tests_name("core fifo guest", tests, NULL,
