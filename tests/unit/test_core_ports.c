@@ -19,6 +19,7 @@ struct model {
 	struct evc_domain *d;
 	uint32_t limit; /* ports below it may be handed out */
 	uint32_t nr_open;
+	uint32_t low; /* ports below it are taken: nobody need look there */
 	uint8_t taken[MAX_PORTS];
 };
 
@@ -58,8 +59,11 @@ static void model_end(struct model *m)
 /* The lowest free port, or 0. */
 static uint32_t model_lowest(const struct model *m)
 {
-	const uint8_t *p = memchr(m->taken, 0, m->limit);
+	const uint8_t *p;
 
+	if (m->low >= m->limit)
+		return 0;
+	p = memchr(m->taken + m->low, 0, m->limit - m->low);
 	return p ? (uint32_t)(p - m->taken) : 0;
 }
 
@@ -77,6 +81,7 @@ static void alloc_one(struct model *m)
 	assert_int_equal(rc, 0);
 	assert_int_equal(port, want);
 	m->taken[port] = 1;
+	m->low = port;
 	m->nr_open++;
 }
 
@@ -88,6 +93,8 @@ static void close_one(struct model *m, uint32_t port)
 	if (rc)
 		return;
 	m->taken[port] = 0;
+	if (port < m->low)
+		m->low = port;
 	m->nr_open--;
 }
 
@@ -467,6 +474,7 @@ static void check_busy(struct model *m, uint32_t from, uint32_t to)
 	alloc_one(m);			       /* @to */
 	alloc_one(m);			       /* ENOSPC */
 	memset(m->taken + from, 0, to - from);
+	m->low = from;
 	fake.busy = NULL;
 	fill(m);
 }
