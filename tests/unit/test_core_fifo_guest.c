@@ -5,7 +5,7 @@
  */
 #include "tests/lib/fake_host.h"
 
-#include "core/port_table.h"
+#include <evc/snapshot.h>
 
 #define PAGE_PENDING (1u << EVTCHN_FIFO_PENDING)
 
@@ -123,6 +123,35 @@ static void events_lost_by_its_own_fault_are_counted(void **unused)
 	fake_end();
 }
 
+/* A saved queue whose last word names a port of a page that is not there. */
+static void link_to_a_missing_page_ends_a_restored_queue(void **unused)
+{
+	static uint8_t image[65536];
+	evtchn_port_t port;
+	unsigned int i;
+	size_t len;
+
+	(void)unused;
+	start();
+	for (i = 0; i < 1100; i++)
+		assert_int_equal(evc_bind_ipi(d1, 0, &port), 0);
+	init_control();
+	assert_int_equal(evc_expand_array(d1, 1), 0);
+	assert_int_equal(evc_send(d1, 1), 0);
+	*word(1) |= 1090;
+	evc_domain_set_paused(d1, true);
+	assert_int_equal(evc_save(d1, image, sizeof(image), &len), 0);
+	fake_remove(d1);
+	d1 = fake_add(&(struct fake_options){
+		.domid = 1, .width = EVC_WIDTH_64, .fifo = true});
+	evc_domain_set_paused(d1, true);
+	assert_int_equal(evc_restore(d1, image, len), 0);
+	/* The tail is port 1, so the next one is linked behind it. */
+	assert_int_equal(evc_send(d1, 2), 0);
+	assert_int_equal(*word(1) & EVTCHN_FIFO_LINK_MASK, 2);
+	fake_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +161,7 @@ int main(void)
 		cmocka_unit_test(dying_domain_gets_no_page),
 		cmocka_unit_test(frame_that_cannot_be_mapped_is_no_page),
 		cmocka_unit_test(events_lost_by_its_own_fault_are_counted),
+		cmocka_unit_test(link_to_a_missing_page_ends_a_restored_queue),
 	};
 
 	return cmocka_run_group_tests_name("core fifo guest", tests, NULL,
