@@ -120,7 +120,7 @@ static bool take_parked(struct evc_channel *ch)
 {
 	if (ch->domain->machine->xen_4_17)
 		return evb_u8_load(&ch->parked);
-	return evb_u8_xchg(&ch->parked, 0) && evc_channel_is_usable(ch);
+	return evb_u8_xchg(&ch->parked, 0); /* a close takes the note back */
 }
 
 /* Post what waited for the page.  Locks: domain.lock held. */
