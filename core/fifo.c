@@ -87,7 +87,7 @@ int evc_init_control(struct evc_domain *d, struct evtchn_init_control *c)
 	if (rc)
 		return rc;
 
-	fv = &d->fifo->vcpu[c->vcpu];
+	fv = evc_vcpu_of(d, c->vcpu)->fifo;
 	lock_domain(d);
 	rc = -XEN_EINVAL;
 	/* Nobody would unmap the pages of a domain that is destroyed. */
