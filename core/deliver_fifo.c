@@ -155,10 +155,10 @@ move_and_link(struct evc_channel *ch, struct evc_fifo_vcpu *fv, uint32_t id,
 
 	evb_lock(&d->fifo->move, evc_host_relax);
 	last = queue_of(d, evb_u32_load_relaxed(&ch->fifo_last));
-	if (last < q)
+	if (is_below(last, q))
 		lock_queue(last);
 	lock_queue(q);
-	if (last > q)
+	if (is_below(q, last))
 		lock_queue(last);
 	due = link_locked(ch, fv, id, last, word);
 	if (last != q)

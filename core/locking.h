@@ -51,13 +51,19 @@ static inline void unlock_channel(struct evc_channel *ch)
 	evb_unlock(&ch->lock);
 }
 
+/* C compares pointers into one array only; two locks may be in different ones. */
+static inline bool is_below(const void *a, const void *b)
+{
+	return (uintptr_t)a < (uintptr_t)b;
+}
+
 /* @b may be NULL: then only @a. */
 static inline void lock_two(struct evc_channel *a, struct evc_channel *b)
 {
-	if (b && b < a)
+	if (b && is_below(b, a))
 		lock_channel(b);
 	lock_channel(a);
-	if (b && b > a)
+	if (b && is_below(a, b))
 		lock_channel(b);
 }
 
