@@ -1,0 +1,7 @@
+# MO-MASK: FIFO's sender looks at MASKED, then sets PENDING.
+# file: core/deliver_fifo.c
+# model: fifo-hyper-unmask-send SC
+/^static struct evc_posted post_fifo/,/^}/{
+	s/^\tif \(!evb_test_and_set_bit\(word, EVTCHN_FIFO_PENDING\)\)/\tuint32_t early = evb_u32_load(word);\n&/
+	s/evb_u32_load\(word\) & \(MASKED \| LINKED\)/early \& (MASKED | LINKED)/
+}
