@@ -72,4 +72,7 @@ int evc_channel_close_locked(struct evc_domain *d, evtchn_port_t port,
 uint32_t evc_channel_close_some_locked(struct evc_domain *d, uint32_t from,
 				       enum evc_closer who);
 
+/* How many callbacks are in use: indices 1 .. so many.  Locks: none held. */
+uint32_t evc_consumer_count(struct evc_machine *m);
+
 #endif /* CORE_CHANNEL_H */

@@ -33,6 +33,18 @@ static uint8_t consumer_of(struct evc_machine *m, evc_consumer_fn fn)
 	return i < EVC_NR_CONSUMERS ? i + 1 : 0;
 }
 
+uint32_t evc_consumer_count(struct evc_machine *m)
+{
+	uint32_t i, nr = 0;
+
+	lock_machine(m);
+	for (i = 0; i < EVC_NR_CONSUMERS; i++)
+		nr += m->consumer[i] != NULL; /* there are no gaps */
+	unlock_machine(m);
+
+	return nr;
+}
+
 int evc_consumer_register(struct evc_machine *m, evc_consumer_fn fn)
 {
 	if (!fn)

@@ -184,6 +184,17 @@ static void unmap(struct evc_domain *d, evb_ptr *where)
 		evc_host_unmap_frame(d, p - (uintptr_t)p % PAGE_SIZE);
 }
 
+/* Was it pending anywhere?  It is not any more in the bitmap. */
+static bool take_pending(struct evc_domain *d, struct evc_channel *ch)
+{
+	bool pending = evc_deliver_2l.is_pending(d, ch);
+
+	evc_deliver_2l.clear(d, ch);
+	if (evb_u8_xchg(&ch->parked, 0))
+		pending = true;
+	return pending || evc_deliver_fifo.is_pending(d, ch);
+}
+
 /*
  * A static port is open even after a reset, and its peer may be posting to
  * it: as carry_over(), the other way.  Locks: domain.lock held.
@@ -191,7 +202,7 @@ static void unmap(struct evc_domain *d, evb_ptr *where)
 static void carry_back(struct evc_domain *d, struct evc_channel *ch)
 {
 	struct evc_channel *peer;
-	bool pending, fixed;
+	bool fixed;
 
 	lock_channel(ch);
 	fixed = ch->fixed;
@@ -200,8 +211,8 @@ static void carry_back(struct evc_domain *d, struct evc_channel *ch)
 	if (!fixed)
 		return;
 	lock_two(ch, peer);
-	pending = evb_u8_xchg(&ch->parked, 0);
-	if (evc_deliver_fifo.is_pending(d, ch) || pending)
+	/* A bit of before would swallow the post; who set it just now is heard. */
+	if (take_pending(d, ch))
 		evc_post_locked(ch);
 	unlock_two(ch, peer);
 }

@@ -59,8 +59,9 @@ bool evc_limit_holds_locked(struct evc_channel *ch)
 	bool holds;
 
 	lock_limit(l);
-	holds = l->burst && !l->left;
-	if (l->left)
+	/* Who comes while others wait does not overtake them. */
+	holds = l->burst && (!l->left || l->first);
+	if (!holds && l->left)
 		l->left--;
 	l->nr_delayed += holds;
 	if (holds && ch->held == EVC_HELD_NOT)
@@ -141,8 +142,6 @@ uint32_t evc_limit_refill(struct evc_domain *d)
 	lock_limit(l);
 	l->left = l->burst;
 	n = l->burst ? l->burst : UNLIMITED_STEP;
-	if (n > l->nr_held)
-		n = l->nr_held;
 	unlock_limit(l);
 
 	for (i = 0; i < n; i++) {

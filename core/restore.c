@@ -109,8 +109,6 @@ static int reserve_pirq(struct evc_domain *d, const struct evc_image_port *r)
 
 static int reserve_port(struct evc_domain *d, const struct evc_image_port *r)
 {
-	if (r->consumer && !d->machine->consumer[r->consumer - 1])
-		return -XEN_EINVAL;
 	switch (r->state) {
 	case EVTCHNSTAT_virq:
 		return reserve_virq(d, r);
@@ -220,8 +218,7 @@ static void open_ports(struct evc_domain *d, const struct evc_image *im)
 
 /*
  * Connected again: something may have been sent while nobody was here.  Or not
- * connected, and the guest wants to know when its peer goes.  The peer's own
- * events were not at risk: this end sends nothing before it is restored.
+ * connected, and the guest wants to know when its peer goes.
  */
 static void post_missed(struct evc_channel *ch)
 {
@@ -251,8 +248,10 @@ static void reconnect_port(struct evc_domain *d, const struct evc_image_port *r)
 	struct evc_channel *peer = other ? evc_port_lookup(other, r->number)
 					 : NULL;
 
-	if (peer && may_bind(d, other))
-		(void)evc_channel_join(ch, peer);
+	/* The other end may have been restored when this one was not there yet. */
+	if (peer && may_bind(d, other) && evc_channel_join(ch, peer) &&
+	    other != d)
+		post_missed(peer);
 	if (other != d)
 		post_missed(ch);
 	/* It waited for the next period of the domain's limit. */
@@ -272,6 +271,19 @@ static void reconnect(struct evc_domain *d, const struct evc_image *im)
 	}
 }
 
+/* An end of the hypervisor's whose callback this machine does not know. */
+static bool has_unknown_consumer(struct evc_machine *m,
+				 const struct evc_image *im)
+{
+	uint32_t nr = evc_consumer_count(m), i;
+
+	for (i = 0; i < im->nr_ports; i++) {
+		if (evc_image_read_port(im, i).consumer > nr)
+			return true;
+	}
+	return false;
+}
+
 int evc_restore(struct evc_domain *d, const void *buf, size_t len)
 {
 	struct evc_image im;
@@ -279,6 +291,8 @@ int evc_restore(struct evc_domain *d, const void *buf, size_t len)
 
 	if (rc)
 		return rc;
+	if (has_unknown_consumer(d->machine, &im))
+		return -XEN_EINVAL;
 
 	lock_domain(d);
 	rc = check_domain(d, &im);

@@ -141,6 +141,18 @@ static uint8_t flags_of(const struct evc_channel *ch,
 			 (ch->held == EVC_HELD_EVENT ? IMAGE_HELD : 0));
 }
 
+/* The flags a port in this state may have. */
+static uint8_t flags_allowed(const struct evc_image_port *r)
+{
+	if (r->consumer)
+		return 0;
+	if (r->state == EVTCHNSTAT_interdomain)
+		return IMAGE_FLAGS;
+	if (r->state == EVTCHNSTAT_unbound)
+		return IMAGE_FLAGS & ~IMAGE_HELD;
+	return IMAGE_PARKED;
+}
+
 static void put_port(uint8_t *p, const struct evc_image_port *r)
 {
 	image_put32(p, r->port);
@@ -167,9 +179,10 @@ static void put_ports(struct evc_domain *d, const struct evc_image *im)
 		r = (struct evc_image_port){.port = port};
 		lock_channel(ch);
 		describe(ch, &r);
-		r.flags = flags_of(ch, im);
 		r.priority = evb_u8_load_relaxed(&ch->priority);
 		r.consumer = ch->consumer;
+		/* 4.17 parks what a guest wrote at a port it does not own. */
+		r.flags = flags_of(ch, im) & flags_allowed(&r);
 		r.vcpu = evc_notified(ch)->id;
 		unlock_channel(ch);
 		if (r.state != EVTCHNSTAT_closed)
@@ -330,18 +343,6 @@ static bool has_bad_state(const struct evc_image *im,
 	default: /* a number, not a state */
 		return true;
 	}
-}
-
-/* The flags a port in this state may have. */
-static uint8_t flags_allowed(const struct evc_image_port *r)
-{
-	if (r->consumer)
-		return 0;
-	if (r->state == EVTCHNSTAT_interdomain)
-		return IMAGE_FLAGS;
-	if (r->state == EVTCHNSTAT_unbound)
-		return IMAGE_FLAGS & ~IMAGE_HELD;
-	return IMAGE_PARKED;
 }
 
 static bool has_bad_flags(const struct evc_image *im,

@@ -186,11 +186,18 @@ static int connect_row(struct evc_machine *m,
 {
 	struct evc_domain *da = find(m, row->a.domid);
 	struct evc_domain *db = find(m, row->b.domid);
-	struct evc_channel *a = evc_port_lookup(da, row->a.port);
-	struct evc_channel *b = evc_port_lookup(db, row->b.port);
-	bool opened_a = open_end(da, &row->a, db);
-	bool opened_b = open_end(db, &row->b, da);
+	struct evc_channel *a, *b;
+	bool opened_a, opened_b;
 
+	/* They were there when the table was checked. */
+	if (!da || !db)
+		return -XEN_ESRCH;
+	a = evc_port_lookup(da, row->a.port);
+	b = evc_port_lookup(db, row->b.port);
+	if (!a || !b)
+		return -XEN_EBUSY; /* their ids have new bearers */
+	opened_a = open_end(da, &row->a, db);
+	opened_b = open_end(db, &row->b, da);
 	if (!evc_channel_join(a, b) && !is_connected(a, b))
 		return -XEN_EBUSY; /* somebody interfered */
 	if (opened_a && !opened_b)

@@ -64,8 +64,8 @@ bool model_limit_holds(struct model_domain *d, uint32_t port)
 	/* The event that waited and this one are one. */
 	if (p->is_held)
 		p->sent++;
-	p->is_held = d->burst && !d->left;
-	if (d->left)
+	p->is_held = d->burst && (!d->left || d->nr_held);
+	if (!p->is_held && d->left)
 		d->left--;
 	if (!p->is_held)
 		return false;
@@ -101,7 +101,7 @@ uint32_t model_limit_refill(struct model *m, uint32_t id)
 	uint32_t port;
 
 	d->left = d->burst;
-	for (n = n < d->nr_held ? n : d->nr_held; n; n--) {
+	for (; n && d->nr_held && (d->left || !d->burst); n--) {
 		port = d->held[0];
 		p = &d->port[port];
 		memmove(d->held, d->held + 1, --d->nr_held * sizeof(port));

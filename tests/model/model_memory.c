@@ -294,11 +294,12 @@ bool model_is_busy(const struct model_domain *d, uint32_t port)
 void model_carry_back(struct model *m, struct model_domain *d, uint32_t port)
 {
 	uint32_t at = model_word_at(d, port);
-	bool pending = d->port[port].parked;
+	bool pending = d->port[port].parked || model_is_pending_2l(d, port);
 
 	if (at != MODEL_NOBODY && model_get32(d, at) & WORD_PENDING)
 		pending = true;
 	d->port[port].parked = false;
+	model_clear(m, d, port); /* of the bitmap */
 	if (pending)
 		(void)post_2l(m, d, port);
 }

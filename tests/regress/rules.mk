@@ -50,7 +50,7 @@ tsanobjs = $(patsubst %.c,$(BUILD)/tsan/%.o,$(1))
 tsan_of = $(patsubst tests/%.c,$(BUILD)/tsan/bin/%,$(1))
 
 TSAN_CORE := $(REGRESS_THREADS) \
-	$(patsubst %,tests/unit/test_core_%.c,threads rounds race)
+	$(patsubst %,tests/unit/test_core_%.c,threads rounds race snapshot)
 TSAN_GUEST := $(REGRESS_GUEST_THREADS)
 
 $(BUILD)/tsan/%.o: %.c Makefile

@@ -164,7 +164,7 @@ static void held_event_goes_out_with_a_send_that_may(void **state)
 	(void)state;
 	send_all();
 	(void)take_pending();
-	assert_int_equal(evc_limit_set(storm, 100), 0);
+	assert_int_equal(evc_limit_set(storm, 0), 0);
 	assert_int_equal(evc_send(storm, from[7]), 0);
 	assert_int_equal(take_pending(), 0x80);
 	assert_int_equal(evc_limit_refill(storm), 0);
@@ -172,6 +172,57 @@ static void held_event_goes_out_with_a_send_that_may(void **state)
 	evc_domain_counters(storm, &c);
 	assert_int_equal(c.all.sent, PAIRS + 1);
 	assert_int_equal(c.all.posted, PAIRS);
+}
+
+/* The list stays sound when a port is sent for, and held again, out of turn. */
+static void port_held_again_while_still_listed_is_listed_once(void **state)
+{
+	struct evc_domain_counters c;
+
+	(void)state;
+	send_all();
+	(void)take_pending();
+	assert_int_equal(evc_limit_set(storm, 0), 0);
+	assert_int_equal(evc_send(storm, from[4]), 0);
+	assert_int_equal(take_pending(), 0x10);
+	assert_int_equal(evc_limit_set(storm, 1), 0);
+	assert_int_equal(evc_send(storm, from[4]), 0);
+	assert_int_equal(evc_send(storm, from[0]), 0);
+	evc_domain_counters(storm, &c);
+	assert_int_equal(c.held, PAIRS - BURST + 1);
+	while (evc_limit_refill(storm))
+		;
+	assert_int_equal(take_pending(), 0xf9);
+}
+
+static void new_event_does_not_overtake_what_waits(void **state)
+{
+	(void)state;
+	send_all();
+	(void)take_pending();
+	assert_int_equal(evc_limit_set(storm, 2), 0);
+	assert_int_equal(evc_send(storm, from[0]), 0);
+	assert_int_equal(take_pending(), 0);
+	assert_int_equal(evc_limit_refill(storm), 4);
+	assert_int_equal(take_pending(), 0x18);
+	assert_int_equal(evc_limit_refill(storm), 2);
+	assert_int_equal(evc_limit_refill(storm), 0);
+	assert_int_equal(take_pending(), 0xe1);
+}
+
+static void refill_without_a_limit_sends_64_at_most(void **state)
+{
+	evtchn_port_t f, t;
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < 100; i++) {
+		fake_connect(storm, victim, &f, &t);
+		(void)evc_send(storm, f);
+	}
+	assert_int_equal(evc_limit_set(storm, 0), 0);
+	assert_int_equal(evc_limit_refill(storm), 100 - BURST - 64);
+	assert_int_equal(evc_limit_refill(storm), 0);
 }
 
 static void no_limit_lets_everything_out(void **state)
@@ -271,6 +322,9 @@ int main(void)
 		CASE(close_drops_the_held_event_and_reuse_starts_clean),
 		CASE(peers_close_drops_the_held_event),
 		CASE(held_event_goes_out_with_a_send_that_may),
+		CASE(port_held_again_while_still_listed_is_listed_once),
+		CASE(new_event_does_not_overtake_what_waits),
+		CASE(refill_without_a_limit_sends_64_at_most),
 		CASE(no_limit_lets_everything_out),
 		CASE(held_events_leave_after_the_limit_is_lifted),
 		CASE(ipi_and_virq_are_not_limited),

@@ -71,12 +71,34 @@ static void send_one(void)
 	assert_int_equal(evc_send(storm, from[0]), 0);
 }
 
-/* A send takes a share of the new period: one event less is left of it. */
-static void send_during_a_refill_counts(void **state)
+/* A send during the refill waits behind those that waited before. */
+static void send_during_a_refill_gets_in_line(void **state)
 {
 	(void)state;
 	send_all();
 	meanwhile = send_one;
+	assert_int_equal(evc_limit_refill(storm), 1);
+	assert_int_equal(calls, BURST); /* from[2], from[3] */
+	assert_int_equal(evc_limit_refill(storm), 0);
+	assert_int_equal(calls, BURST + 1);
+}
+
+static void send_two(void)
+{
+	assert_int_equal(evc_send(storm, from[0]), 0);
+	assert_int_equal(evc_send(storm, from[1]), 0);
+}
+
+/* Nobody waits: one takes the rest of the period, the refill ends there. */
+static void send_during_a_refill_may_use_up_the_period(void **state)
+{
+	(void)state;
+	assert_int_equal(evc_send(storm, from[0]), 0);
+	assert_int_equal(evc_send(storm, from[1]), 0);
+	assert_int_equal(evc_send(storm, from[2]), 0);
+	assert_int_equal(calls, BURST);
+	calls = 0;
+	meanwhile = send_two;
 	assert_int_equal(evc_limit_refill(storm), 1);
 	assert_int_equal(calls, BURST); /* from[2], from[0] */
 	assert_int_equal(evc_limit_refill(storm), 0);
@@ -120,8 +142,10 @@ static void owned_end_of_a_limited_domain_is_not_limited(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(send_during_a_refill_counts,
-						start, end),
+		cmocka_unit_test_setup_teardown(
+			send_during_a_refill_gets_in_line, start, end),
+		cmocka_unit_test_setup_teardown(
+			send_during_a_refill_may_use_up_the_period, start, end),
 		cmocka_unit_test_setup_teardown(
 			refill_during_a_refill_sends_nothing_twice, start, end),
 		cmocka_unit_test_setup_teardown(

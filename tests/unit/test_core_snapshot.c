@@ -559,6 +559,25 @@ static void stale_note_of_4_17_is_not_kept(void **unused)
 	fake_end();
 }
 
+/* 4.17 also notes what a guest wrote at a port the hypervisor owns. */
+static void note_at_an_owned_port_is_not_kept(void **unused)
+{
+	struct shared_info *page;
+	evtchn_port_t port;
+
+	(void)unused;
+	start(true);
+	fake.machine.xen_4_17 = true;
+	assert_int_equal(evc_consumer_alloc(d1, 0, 2, consume, &port), 0);
+	page = d1->shared_info;
+	page->evtchn_pending[port / 64] |= 1ull << port % 64;
+	enter_fifo(0);
+	save(d1, &image1);
+	drop(&d1);
+	restore(&d1, 1, &image1);
+	fake_end();
+}
+
 /* What the guest wrote matters to the guest only; restore comes back. */
 static void hostile_words_lead_nowhere(void **unused)
 {
@@ -643,6 +662,38 @@ static void held_event_goes_out(void **unused)
 		if (!first_1)
 			restore(&d1, 1, &image1);
 		assert_true(fake_pending(d2, p.there));
+		fake_end();
+	}
+}
+
+/* In any order: what the other sent after the memory was saved is not lost. */
+static void both_ends_are_told_whoever_comes_first(void **unused)
+{
+	int first_1;
+
+	(void)unused;
+	for (first_1 = 0; first_1 < 2; first_1++) {
+		start(false);
+		fake_connect(d2, d1, &p.there, &p.here);
+		assert_int_equal(
+			evc_consumer_alloc(d1, 0, 2, consume, &p.owned), 0);
+		assert_int_equal(
+			evc_bind_interdomain(d2, 1, p.owned, &p.owned_there),
+			0);
+		save(d1, &image1);
+		save(d2, &image2);
+		drop(&d1);
+		drop(&d2);
+		calls = 0;
+		if (first_1)
+			restore(&d1, 1, &image1);
+		restore(&d2, 2, &image2);
+		if (!first_1)
+			restore(&d1, 1, &image1);
+		assert_true(fake_pending(d1, p.here));
+		assert_true(fake_pending(d2, p.there));
+		assert_true(fake_pending(d2, p.owned_there));
+		assert_int_equal(calls, 1);
 		fake_end();
 	}
 }
@@ -765,8 +816,8 @@ static void random_tables_come_back(void **unused)
 		if (!first_1)
 			restore(&d1, 1, &image1);
 		assert_same_image(d2, &image2);
-		/* Who comes second is told of what it may have missed. */
-		if (!fifo || first_1)
+		/* Both are told of what they may have missed: in its queues. */
+		if (!fifo)
 			assert_same_image(d1, &image1);
 		fake_end();
 	}
@@ -1526,6 +1577,8 @@ int main(void)
 		cmocka_unit_test(half_consumed_queue_goes_on),
 		cmocka_unit_test(parked_events_are_posted_by_the_page),
 		cmocka_unit_test(stale_note_of_4_17_is_not_kept),
+		cmocka_unit_test(note_at_an_owned_port_is_not_kept),
+		cmocka_unit_test(both_ends_are_told_whoever_comes_first),
 		cmocka_unit_test(hostile_words_lead_nowhere),
 		cmocka_unit_test(notice_of_a_peer_that_is_gone),
 		cmocka_unit_test(held_event_goes_out),

@@ -26,12 +26,25 @@ static bool step_join(struct evc_channel *a, struct evc_channel *b)
 	return joined;
 }
 
-#define evc_channel_join   step_join
-#define evc_static_connect step_static_connect
+/* The domains are looked up once more between check and open. */
+static void (*after_the_check)(void);
+static unsigned int lookups;
+
+static struct evc_domain *step_find(struct evc_machine *m, domid_t domid)
+{
+	if (++lookups == 3 && after_the_check)
+		after_the_check();
+	return evc_host_find_domain(m, domid);
+}
+
+#define evc_channel_join     step_join
+#define evc_host_find_domain step_find
+#define evc_static_connect   step_static_connect
 int step_static_connect(struct evc_machine *m,
 			const struct evc_static_channel *table, uint32_t n);
 #include "core/static.c"
 #undef evc_channel_join
+#undef evc_host_find_domain
 #undef evc_static_connect
 
 static struct evc_domain *d1, *d2, *d3;
@@ -43,6 +56,7 @@ static void start(void)
 	d2 = fake_domain(2);
 	d3 = fake_domain(3);
 	other_cpu = NULL;
+	after_the_check = NULL;
 }
 
 /* Port 10 of @x, on its vCPU 0, and port @port of @y. */
@@ -50,6 +64,7 @@ static int connect(domid_t x, domid_t y, evtchn_port_t port)
 {
 	const struct evc_static_channel row = {{x, 10, 0}, {y, port, 0}};
 
+	lookups = 0;
 	return step_static_connect(&fake.machine, &row, 1);
 }
 
@@ -146,6 +161,63 @@ static void peer_that_goes_at_once_leaves_nothing_pending(void **unused)
 	fake_end();
 }
 
+static void remove_d2(void)
+{
+	assert_int_equal(evc_domain_destroy(d2), 0);
+	fake_remove(d2);
+}
+
+/* Once as the first end of the row, once as the second. */
+static void domain_gone_after_the_check_is_an_error(void **unused)
+{
+	(void)unused;
+	start();
+	after_the_check = remove_d2;
+	assert_int_equal(connect(1, 2, 10), -XEN_ESRCH);
+	fake_assert_status(d1, 10, EVTCHNSTAT_closed);
+	d2 = fake_domain(2);
+	assert_int_equal(connect(2, 1, 10), -XEN_ESRCH);
+	fake_assert_status(d1, 10, EVTCHNSTAT_closed);
+	fake_end();
+}
+
+static void replace_d2(void)
+{
+	remove_d2();
+	d2 = fake_domain(2);
+}
+
+static void second_bucket_of_d2(void)
+{
+	evtchn_port_t port = 0;
+
+	while (port < 70)
+		assert_int_equal(evc_bind_ipi(d2, 0, &port), 0);
+	assert_int_equal(evc_close(d2, port), 0);
+}
+
+/* Port 70 was in the second bucket of the domain that was checked. */
+static void smaller_bearer_of_the_id_is_an_error(void **unused)
+{
+	static const struct evc_static_channel row[] = {
+		{{1, 10, 0}, {2, 70, 0}},
+		{{2, 70, 0}, {1, 10, 0}},
+	};
+	uint32_t i;
+
+	(void)unused;
+	start();
+	after_the_check = replace_d2;
+	for (i = 0; i < 2; i++) {
+		second_bucket_of_d2();
+		lookups = 0;
+		assert_int_equal(step_static_connect(&fake.machine, &row[i], 1),
+				 -XEN_EBUSY);
+		fake_assert_status(d1, 10, EVTCHNSTAT_closed);
+	}
+	fake_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +227,8 @@ int main(void)
 		cmocka_unit_test(
 			port_taken_after_the_check_stays_with_the_other),
 		cmocka_unit_test(peer_that_goes_at_once_leaves_nothing_pending),
+		cmocka_unit_test(domain_gone_after_the_check_is_an_error),
+		cmocka_unit_test(smaller_bearer_of_the_id_is_an_error),
 	};
 
 	return cmocka_run_group_tests_name("core static steps", tests, NULL,

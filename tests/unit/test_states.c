@@ -313,7 +313,93 @@ static void send_posts_to_the_other_end_only(void **unused)
 	fake_end();
 }
 
-int main(void)
+/* --- the same table, for docs/states.md (scripts/check-states) --------------- */
+
+static const char *const op_name[NR_OPS] = {
+	[EVTCHNOP_bind_interdomain] = "bind_interdomain",
+	[EVTCHNOP_bind_virq] = "bind_virq",
+	[EVTCHNOP_bind_pirq] = "bind_pirq",
+	[EVTCHNOP_close] = "close",
+	[EVTCHNOP_send] = "send",
+	[EVTCHNOP_status] = "status",
+	[EVTCHNOP_alloc_unbound] = "alloc_unbound",
+	[EVTCHNOP_bind_ipi] = "bind_ipi",
+	[EVTCHNOP_bind_vcpu] = "bind_vcpu",
+	[EVTCHNOP_unmask] = "unmask",
+	[EVTCHNOP_reset] = "reset",
+	[EVTCHNOP_init_control] = "init_control",
+	[EVTCHNOP_expand_array] = "expand_array",
+	[EVTCHNOP_set_priority] = "set_priority",
+	[EVTCHNOP_reset_cont] = "reset_cont",
+};
+
+static const char *result(int rc)
+{
+	switch (rc) {
+	case 0:
+		return "0";
+	case -XEN_EINVAL:
+		return "EINVAL";
+	case -XEN_EBUSY:
+		return "EBUSY";
+	case -XEN_EACCES:
+		return "EACCES";
+	case -XEN_ENOSYS:
+		return "ENOSYS";
+	case -XEN_EOPNOTSUPP:
+		return "EOPNOTSUPP";
+	default:
+		return "?";
+	}
+}
+
+static const char *status_name(int status)
+{
+	static const char *const name[] = {
+		[ST_CLOSED] = "FREE",
+		[ST_UNBOUND] = "UNBOUND",
+		[ST_CONNECTED] = "INTERDOMAIN",
+		[ST_PIRQ] = "PIRQ",
+		[ST_VIRQ] = "VIRQ",
+		[ST_IPI] = "IPI",
+	};
+
+	return name[status];
+}
+
+static void print_row(uint32_t op, bool fifo)
+{
+	const struct cell *c = row_of(op, fifo);
+	uint32_t i;
+
+	printf("| %s%s |", op_name[op],
+	       c != row_of(op, false)  ? ", FIFO"
+	       : c != row_of(op, true) ? ", 2-level"
+				       : "");
+	for (i = 0; i < NR_STATES; i++) {
+		printf(" %s", result(c[i].rc));
+		if (c[i].self != KEEP)
+			printf(" -> %s", status_name(c[i].self));
+		if (c[i].peer != KEEP)
+			printf(", peer -> %s", status_name(c[i].peer));
+		printf(" |");
+	}
+	printf("\n");
+}
+
+static int print_table(void)
+{
+	uint32_t op;
+
+	for (op = 0; op < NR_OPS; op++) {
+		print_row(op, false);
+		if (row_of(op, true) != row_of(op, false))
+			print_row(op, true);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_state_bind_interdomain),
@@ -334,5 +420,7 @@ int main(void)
 		cmocka_unit_test(send_posts_to_the_other_end_only),
 	};
 
+	if (argc == 2 && !strcmp(argv[1], "--table"))
+		return print_table();
 	return cmocka_run_group_tests_name("states", tests, NULL, NULL);
 }

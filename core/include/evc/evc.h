@@ -87,7 +87,8 @@ int evc_domain_init(struct evc_domain *d, const struct evc_domain_config *c);
  *   -XEN_ERESTART  not finished, evc_host_should_yield() asked for a break:
  *                  call again
  * After 0, see the lifetime rule in storage.h.  SPEC 2, Destruction
- * Bound: O(64) between two looks at evc_host_should_yield().
+ * Bound: O(64) between two looks at evc_host_should_yield(); the last step of
+ *        a FIFO domain gives its pages back at once, O(vcpus + pages).
  */
 int evc_domain_destroy(struct evc_domain *d);
 
@@ -228,7 +229,7 @@ int evc_bind_ipi(struct evc_domain *d, uint32_t vcpu, evtchn_port_t *port);
 
 /*
  * evc_close - give a port back.  A connected peer becomes unbound for @d; it
- * is not told.  The port's pending event is forgotten, its mask bit is kept.
+ * is told only if evc_watch_peer() was called for it.  The port's pending event is forgotten, its mask bit is kept.
  *
  *   -XEN_EINVAL  no such port, free, reserved, static, or owned by the
  *                hypervisor
@@ -290,7 +291,9 @@ int evc_unmask(struct evc_domain *d, evtchn_port_t port);
  *   -XEN_EBUSY     a reset is in progress; or @cont, and none is
  *   -XEN_EAGAIN    ports were opened meanwhile: start again
  *   -XEN_ERESTART  not finished, evc_host_should_yield() asked for a break
- * Bound: O(64) between two looks at evc_host_should_yield().
+ * Bound: O(64) between two looks at evc_host_should_yield(); the last step of
+ *        a FIFO domain gives its pages back at once, O(vcpus + pages), and
+ *        looks at every port if static channels (static.h) stay open.
  */
 int evc_reset(struct evc_domain *d, domid_t domid, bool cont);
 
@@ -406,6 +409,8 @@ void evc_pirq_raise(struct evc_domain *d, uint32_t pirq);
  * evc_consumer_alloc - an unbound port of @d whose events go to @fn instead of
  * the guest.
  *
+ * @remote_dom is stored as it is; for a loopback give @d's own id, not
+ * DOMID_SELF.
  * The guest sees the port (status) but cannot send on, close, move, unmask or
  * poll it, and reset spares it.  A callback keeps its place among the seven for
  * good, also when the call fails after this: a sender may be about to call it.
@@ -442,15 +447,16 @@ struct evc_counters {
 	uint64_t posted;    /* those that made the receiver's port pending */
 	uint64_t coalesced; /* the others: it was pending already, or
 			      * could not be written (FIFO: no page, lost) */
-	uint64_t dropped;   /* those that found nobody bound */
+	uint64_t dropped;   /* those that found nobody bound; after 2^32 - 1 on
+			     * one channel the rest counts as coalesced */
 };
 
 struct evc_domain_counters {
 	struct evc_counters all; /* closed channels included */
 	uint32_t nr_open;	 /* ports in use, without port 0 */
 	uint32_t lost;		 /* FIFO: events to it, lost by its own fault */
-	uint32_t held;	  /* ports whose next event waits for the next period */
-	uint64_t delayed; /* sends that had to wait, ever */
+	uint32_t held;		 /* ports in line for the next period */
+	uint64_t delayed;	 /* sends that had to wait, ever */
 };
 
 /*

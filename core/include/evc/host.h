@@ -99,7 +99,8 @@ void evc_host_relax(void);
  * evc_pirq_raise() called again then; the same with evc_restore(), which may
  * also unbind a line again.  unbind: the port is being closed.  move: the port
  * is now delivered to @vcpu.
- * Locks: @d's lock is held; for unbind also the channel's; for move only that.
+ * Locks: @d's lock is held, for unbind also the channel's; for move the
+ * channel's, and @d's when a domain is restored.
  */
 int evc_host_pirq_permit(struct evc_domain *d, uint32_t pirq);
 int evc_host_pirq_bind(struct evc_domain *d, uint32_t pirq, uint32_t flags);

@@ -73,7 +73,8 @@ int evc_save(struct evc_domain *d, void *buf, size_t size, size_t *len);
  *   -XEN_ENOMEM      evc_host_bucket() had no memory
  *   others           as evc_host_pirq_permit() and evc_host_pirq_bind()
  * After an error @d is as it was, except that its port table may have grown.
- * The checksum finds accidents; it does not tell who wrote the image.
+ * The checksum finds accidents; it does not tell who wrote the image.  The
+ * image must not change meanwhile: copy one that others can write.
  *
  * Context: any; nobody else restores @d at the same time.  May kick vCPUs of
  *          @d, and calls the callback of a reconnected hypervisor-owned end

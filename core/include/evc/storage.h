@@ -70,7 +70,8 @@ enum __attribute__((packed)) evc_held {
  *
  * Guarded by its lock, except: @port and @domain never change; @vcpu and
  * @priority are also read by the peer's sender, who holds only the lock
- * of his own end.  A state leaves or enters FREE under domain.lock *and* the
+ * of his own end, and @parked is written by him; @fifo_last belongs to the
+ * FIFO queues (deliver_fifo.c).  A state leaves or enters FREE under domain.lock *and* the
  * channel's lock, so holding either one is enough to read "is it free".  The
  * two ends of a connection change together, under both channel locks: a
  * sender that holds the lock of his own end may rely on the other.
@@ -131,14 +132,16 @@ struct evc_vcpu {
 /*
  * The ports of one domain.  @map says which are free, as three levels of
  * bitmaps, so the lowest free port is found in three steps, not by a scan.
+ * All of it is written under domain.lock.
  */
 struct evc_ports {
 	struct evc_channel **bucket;
 	evb_u32 nr_valid;  /* ports below this exist (MO-PORTS); only grows */
 	uint32_t capacity; /* nr_buckets * EVC_BUCKET_PORTS */
-	uint32_t nr_open;  /* not free, without port 0: domain.lock */
-	uint32_t nr_consumer;
-	uint32_t nr_fixed;
+	uint8_t apart[64]; /* sends read what is above, binds write below */
+	uint32_t nr_open;  /* not free, without port 0 */
+	uint32_t nr_consumer; /* of them, owned by the hypervisor */
+	uint32_t nr_fixed;    /* of them, static (static.h) */
 	uint64_t *map[3];
 };
 
@@ -162,6 +165,7 @@ struct evc_domain {
 	struct evc_fifo *fifo; /* NULL: none lent, 2-level only */
 	struct evc_words layout[2]; /* by enum evc_width */
 	evb_ptr words;		    /* the one in use */
+	evb_u32 nr_polling;	    /* vCPUs in SCHEDOP_poll, see poll.c */
 	struct evc_ports ports;
 	struct evc_vcpu *vcpu;
 	uint32_t nr_vcpus;
@@ -174,10 +178,9 @@ struct evc_domain {
 	evb_u8 dying;	/* written under lock, once */
 	evb_ptr target; /* a domain this one may act for, or NULL */
 	struct evb_lock lock;
-	uint32_t reset_next; /* 0, or the port a reset goes on with: lock */
-	uint32_t destroy_next;
-	evb_u32 nr_polling;
-	evb_u32 *pirq_port; /* per PIRQ: 0, or its port.  Written: lock */
+	uint32_t reset_next;   /* 0, or the port a reset goes on with: lock */
+	uint32_t destroy_next; /* the same for evc_domain_destroy(): lock */
+	evb_u32 *pirq_port;    /* per PIRQ: 0, or its port.  Written: lock */
 	uint32_t nr_pirqs;
 	void *shared_info;
 	struct evc_limit *limit; /* NULL: none lent */
@@ -193,7 +196,7 @@ struct evc_domain {
  */
 struct evc_fifo_queue {
 	struct evb_lock lock;
-	uint32_t tail; /* 0: none */
+	uint32_t tail; /* 0: none.  lock */
 };
 
 /* FIFO, per vCPU. */
