@@ -17,7 +17,7 @@
 
 #include "bench/machine.h"
 
-#define MAX_THREADS 4
+#define MAX_THREADS 2
 /* Ports this far apart share no cache line of pending bits. */
 #define APART 512
 
@@ -149,8 +149,9 @@ static double run_reset(unsigned long n)
 
 struct sender {
 	pthread_t thread;
-	evtchn_port_t port;
+	evtchn_port_t port, peer;
 	unsigned long n;
+	bool fresh; /* the guest takes each event before the next is sent */
 };
 
 static void *send_many(void *arg)
@@ -158,21 +159,24 @@ static void *send_many(void *arg)
 	const struct sender *s = arg;
 	unsigned long i;
 
-	for (i = 0; i < s->n; i++)
+	for (i = 0; i < s->n; i++) {
 		(void)evc_send(&bench_domain, s->port);
+		if (s->fresh)
+			bench_take(s->peer);
+	}
 	return NULL;
 }
 
-static double run_threads(unsigned int nr, unsigned long n)
+static double run_threads(unsigned int nr, unsigned long n, bool fresh)
 {
 	struct sender s[MAX_THREADS];
-	evtchn_port_t peer;
 	uint64_t start;
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
 		s[i].n = n;
-		connect_to_self(&s[i].port, &peer);
+		s[i].fresh = fresh;
+		connect_to_self(&s[i].port, &s[i].peer);
 		do_fill(APART);
 	}
 	start = now();
@@ -185,19 +189,24 @@ static double run_threads(unsigned int nr, unsigned long n)
 	return (double)(now() - start) / (double)n / nr;
 }
 
-static double run_1_thread(unsigned long n)
+static double run_1_pending(unsigned long n)
 {
-	return run_threads(1, n);
+	return run_threads(1, n, false);
 }
 
-static double run_2_threads(unsigned long n)
+static double run_2_pending(unsigned long n)
 {
-	return run_threads(2, n);
+	return run_threads(2, n, false);
 }
 
-static double run_4_threads(unsigned long n)
+static double run_1_fresh(unsigned long n)
 {
-	return run_threads(4, n);
+	return run_threads(1, n, true);
+}
+
+static double run_2_fresh(unsigned long n)
+{
+	return run_threads(2, n, true);
 }
 
 /* --- which ------------------------------------------------------------------- */
@@ -209,8 +218,8 @@ static const struct bench_case {
 	{"pending", run_pending},     {"masked", run_masked},
 	{"fresh", run_fresh},	      {"bind-close", run_bind_close},
 	{"fill", run_fill},	      {"reset", run_reset},
-	{"1-thread", run_1_thread},   {"2-threads", run_2_threads},
-	{"4-threads", run_4_threads},
+	{"1-pending", run_1_pending}, {"2-pending", run_2_pending},
+	{"1-fresh", run_1_fresh},     {"2-fresh", run_2_fresh},
 };
 
 #define NR_CASES (sizeof(cases) / sizeof(cases[0]))

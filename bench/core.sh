@@ -101,12 +101,21 @@ printf '  %-6s %8s %9s %13s\n' ABI N ns instructions
 done
 
 echo "core: sends of several threads, each on a channel of its own (millions a second)"
+printf '  %-6s %-8s %10s %10s %10s\n' ABI event "1 thread" "2 threads" ratio
 : >"$out/threads.tsv"
 for abi in 2l fifo; do
-	for t in 1-thread 2-threads; do # more than CPUs say nothing
-		ns=$(median "$core" $abi $t 2000000)
-		rate=$(awk -v ns="$ns" 'BEGIN {printf "%.1f", 1000 / ns}')
-		printf '  %-6s %-10s %6s\n' $abi $t "$rate"
-		printf '%s\t%s\t%s\n' $abi "${t%%-*}" "$rate" >>"$out/threads.tsv"
+	for event in pending fresh; do
+		line=""
+		for t in 1 2; do # more than CPUs say nothing
+			ns=$(median "$core" $abi $t-$event 2000000)
+			rate=$(awk -v ns="$ns" 'BEGIN {printf "%.1f", 1000 / ns}')
+			line="$line $rate"
+			printf '%s\t%s\t%s\n' $abi-$event $t "$rate" \
+				>>"$out/threads.tsv"
+		done
+		# shellcheck disable=SC2086
+		set -- $line
+		printf '  %-6s %-8s %10s %10s %10s\n' $abi $event "$1" "$2" \
+			"$(ratio "$2" "$1")"
 	done
 done

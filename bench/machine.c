@@ -91,6 +91,18 @@ void bench_forget(evtchn_port_t port)
 	shared.vcpu_info[0].evtchn_upcall_pending = 0;
 }
 
+void bench_take(evtchn_port_t port)
+{
+	uint64_t *word = &shared.evtchn_pending[port / 64];
+
+	if (is_fifo())
+		__atomic_store_n(&frame[port / EVC_FIFO_PAGE_PORTS]
+				       [port % EVC_FIFO_PAGE_PORTS],
+				 0, __ATOMIC_RELAXED);
+	else
+		__atomic_store_n(word, 0, __ATOMIC_RELAXED);
+}
+
 void bench_set_mask(evtchn_port_t port, bool on)
 {
 	uint32_t bit = 1u << EVTCHN_FIFO_MASKED;

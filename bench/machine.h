@@ -16,6 +16,7 @@ void bench_start(bool fifo);
 
 /* The guest's half: its words, as it would leave them between two events. */
 void bench_forget(evtchn_port_t port); /* event taken, nothing pending */
+void bench_take(evtchn_port_t port); /* the event only, as another CPU would */
 void bench_set_mask(evtchn_port_t port, bool on);
 
 #endif /* BENCH_MACHINE_H */

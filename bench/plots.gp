@@ -47,5 +47,7 @@ set xrange [0.5:2.5]
 set xtics 1
 set yrange [0:*]
 set key left top
-plot data."/threads.tsv" using (only("2l", $2)):3 with linespoints ls 1 title "2-level", \
-     "" using (only("fifo", $2)):3 with linespoints ls 2 title "FIFO"
+plot data."/threads.tsv" using (only("2l-pending", $2)):3 with linespoints ls 1 title "2-level, pending already", \
+     "" using (only("2l-fresh", $2)):3 with linespoints ls 3 title "2-level, fresh", \
+     "" using (only("fifo-pending", $2)):3 with linespoints ls 2 title "FIFO, pending already", \
+     "" using (only("fifo-fresh", $2)):3 with linespoints ls 4 title "FIFO, fresh, one queue"

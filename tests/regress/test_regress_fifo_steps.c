@@ -104,9 +104,12 @@ static void old_scribble_in_the_tail_is_replaced(void **unused)
 {
 	(void)unused;
 	begin();
-	(void)evb_u32_or(word(a), BUSY | 1000);
+	(void)evb_u32_or(word(a), 1000);
 	assert_int_equal(evc_send(d1, b), 0);
 	assert_int_equal(word_now(a) & (LINKED | BUSY | LINK), LINKED | b);
+	(void)evb_u32_or(word(b), BUSY);
+	assert_int_equal(evc_send(d1, c), 0);
+	assert_int_equal(word_now(b) & (LINKED | BUSY | LINK), LINKED | c);
 	assert_int_equal(evb_u32_load(&d1->fifo->nr_dropped), 0);
 	end();
 }
