@@ -285,6 +285,28 @@ static void check_gone(void)
 	world_check();
 }
 
+/* A static port, which a reset leaves open: see core/static.c. */
+static struct evc_channel *static_port(void)
+{
+	return &R->d.ports.bucket[0][r0];
+}
+
+static void start_static(void)
+{
+	start();
+	static_port()->fixed = true;
+	R->d.ports.nr_fixed = 1;
+}
+
+/* What is sent while FIFO is left is in the bitmap that counts now. */
+static void check_static(void)
+{
+	x_check(!fifo_is_used(R) && !R->mapped && R->d.ports.nr_open == 1);
+	x_check(!world.rc[0] && !world.rc[1]);
+	x_check(evc_deliver_2l.is_pending(&R->d, static_port()));
+	world_check();
+}
+
 #define MODEL(name, setup, a, b, c, check)          \
 	{                                           \
 		name, setup, {a, b, c}, check, 0, 0 \
@@ -361,6 +383,8 @@ const struct x_model models_fifo[] = {
 	MODEL("fifo-register-info-send", start, send_0, NULL, register_info,
 	      check_0),
 	MODEL("fifo-reset-send", start, send_any, reset, NULL, check_left),
+	WIDE_MODEL("fifo-leave-static-send", start_static, send_any, reset,
+		   NULL, check_static),
 	MODEL("fifo-destroy-send", start, send_any, destroy, NULL, check_left),
 	{.name = NULL},
 };

@@ -90,7 +90,7 @@ static void send_to_a_static_port_while_fifo_is_left_stays_out(void **unused)
 	assert_int_equal(evc_bind_ipi(d2, 0, &port), 0);
 	assert_int_equal(evc_static_connect(&fake.machine, table, NR_STATIC),
 			 0);
-	nr_rounds = rounds(4000);
+	nr_rounds = rounds(12000);
 	fake.threads = true;
 	run_threads(fn, 1 + NR_STATIC);
 	fake.threads = false;
