@@ -23,10 +23,10 @@ int evp_control_connect(const char *path, int *fd);
 int evp_control_hello(int fd, uint32_t *broker_pid);
 
 /*
- * Hold a domain as long as @fd is open.  @want: an id or EVP_DOMID_ANY.  The
- * connection can then be handed to children as $EVTCHN_FD (after clearing its
- * close-on-exec flag): they attach through it.
- *   -EBUSY  another session holds it
+ * Hold a domain as long as @fd is open, a new one or one that others hold as
+ * well.  @want: an id or EVP_DOMID_ANY, a new one.  The connection can then be
+ * handed to children as $EVTCHN_FD (after clearing its close-on-exec flag):
+ * they attach through it, to this domain only.
  */
 int evp_control_reserve(int fd, uint32_t want, const char *name,
 			uint32_t *domid);

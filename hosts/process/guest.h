@@ -136,17 +136,18 @@ void evp_lose_broker(struct evp_guest *g);
 /* Have the broker do a hypercall; @arg is IN and OUT. */
 int evp_ask_broker(struct evp_guest *g, uint32_t cmd, void *arg, size_t len);
 
-/* Does @port exist and is it bound to something? */
+/* Is @port open, and ours? */
 bool evp_is_open(struct evp_guest *g, evtchn_port_t port, int *rc);
 
 /* Copy from and to an address somebody passed.  0 or -XEN_EFAULT. */
 int evp_copy_in(void *dst, const void *src, size_t len);
 int evp_copy_out(void *dst, const void *src, size_t len);
 
-/* The guest of this thread, or the process's last one. */
+/* The guest in an upcall, else the thread's first, else the process's. */
 struct evp_guest *evp_current(void);
-void evp_set_current(struct evp_guest *g);
-void evp_adopt_current(struct evp_guest *g); /* of the process, too */
+/* @g takes upcalls.  Returns who did before, to be entered again afterwards. */
+struct evp_guest *evp_enter(struct evp_guest *g);
+void evp_adopt_current(struct evp_guest *g);
 void evp_forget_current(const struct evp_guest *g);
 
 /* --- sched.c ---------------------------------------------------------------- */

@@ -28,27 +28,38 @@
 
 /* --- whose thread is this? -------------------------------------------------- */
 
+static _Thread_local struct evp_guest *in_upcall;
 static _Thread_local struct evp_guest *of_thread;
 static evb_ptr of_process;
 
 struct evp_guest *evp_current(void)
 {
+	if (in_upcall)
+		return in_upcall;
 	return of_thread ? of_thread : evb_ptr_load_acquire(&of_process);
 }
 
-void evp_set_current(struct evp_guest *g)
+struct evp_guest *evp_enter(struct evp_guest *g)
 {
-	of_thread = g;
+	struct evp_guest *before = in_upcall;
+
+	in_upcall = g;
+	return before;
 }
 
+/* The first stays: a library may attach for itself, behind its user's back. */
 void evp_adopt_current(struct evp_guest *g)
 {
-	of_thread = g;
-	evb_ptr_store_release(&of_process, g);
+	if (!of_thread)
+		of_thread = g;
+	if (!evb_ptr_load_acquire(&of_process))
+		evb_ptr_store_release(&of_process, g);
 }
 
 void evp_forget_current(const struct evp_guest *g)
 {
+	if (in_upcall == g) /* in a child, forked by a handler */
+		in_upcall = NULL;
 	if (of_thread == g)
 		of_thread = NULL;
 	if (evb_ptr_load_acquire(&of_process) == g)
@@ -120,11 +131,10 @@ static int send_by_broker(struct evp_guest *g, evtchn_port_t port)
 	int rc;
 
 	evp_collect_broker(g);
-	if (g->news) {
+	if (g->news)
 		evp_read_news(g);
-		if (send_here(g, ch))
-			return 0;
-	}
+	if (send_here(g, ch))
+		return 0;
 	g->stats.sent_broker++;
 	rc = evp_ask_broker(g, EVTCHNOP_send, &op, sizeof(op));
 	return rc == EVP_RC_NO_BROKER && send_here(g, ch) ? 0 : rc;
@@ -248,6 +258,10 @@ bool evp_is_open(struct evp_guest *g, evtchn_port_t port, int *rc)
 		return true;
 	*rc = evp_ask_broker(g, EVTCHNOP_status, &st, sizeof(st));
 	if (*rc || st.status == EVTCHNSTAT_closed || port >= EVP_NR_PORTS)
+		return false;
+	/* It is the domain's; the broker says whether it is ours. */
+	*rc = evp_ask_broker(g, EVTCHNOP_unmask, &port, sizeof(port));
+	if (*rc)
 		return false;
 	g->chan[port].open = true;
 	return true;

@@ -176,7 +176,7 @@ static void on_closed(struct evp_guest *g, const struct evp_packet *p)
 	(void)evb_test_and_clear_bit(g->words.pending, m->port);
 }
 
-/* The peer sends no more in the slot of a port we closed. */
+/* The peer sends no more in this slot: what is still there is for nobody. */
 static void on_retire(struct evp_guest *g, const struct evp_packet *p)
 {
 	const struct evp_retire *m = (const void *)p->u.bytes;
@@ -184,6 +184,7 @@ static void on_retire(struct evp_guest *g, const struct evp_packet *p)
 
 	if (l && l->out && m->slot_in < EVP_LANE_SLOTS) {
 		(void)evp_lane_take_slot(l->in, m->slot_in);
+		l->early[m->slot_in / 64] &= ~(1ull << m->slot_in % 64);
 		l->slot_port[m->slot_in] = EVP_SLOT_UNKNOWN;
 	}
 	answer(g, EVP_CLEAN, m->link);

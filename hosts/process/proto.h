@@ -14,6 +14,8 @@
  *   NEW --HELLO--> QUERY --RESERVE--> SESSION   holds a domain, may ADOPT
  *                        --ATTACH---> ATTACHED  is (part of) a domain
  *
+ * A domain may have several of both; all of them hold it.
+ *
  * A connection handed in with ADOPT starts in QUERY and may attach only to the
  * domain of the session it came through.  DOMAINS and LIST are answered in
  * QUERY and SESSION, HYPERCALL, ACK and CLEAN are taken in ATTACHED.
@@ -36,7 +38,13 @@
  *                <----  CLEAN
  *
  * C's in-slot can be used again after CLEAN, O's after ACK: a bit set late can
- * land on no other port.  A bit that arrives in a slot its receiver has not
+ * land on no other port.  When another attachment closed C's port (by a reset),
+ * C may send until it has read CLOSED.  Then O's slot is not free after ACK:
+ *
+ *   RETIRE       ------------------------>  after C's CLEAN: clears its in-slot
+ *                <------------------------  CLEAN; now it is
+ *
+ *   A bit that arrives in a slot its receiver has not
  * heard of belongs to a CONNECT under way, and is kept for it.
  */
 #ifndef EVP_PROTO_H
@@ -47,7 +55,7 @@
 #include <abi/xen.h>
 
 #define EVP_MAGIC    0x43564531u /* "1EVC" */
-#define EVP_VERSION  1
+#define EVP_VERSION  2
 #define EVP_MSG_MAX  4096 /* bytes; no message is larger */
 #define EVP_ARG_MAX  32	  /* bytes of a hypercall's structure */
 #define EVP_NAME_MAX 32	  /* with the NUL */
@@ -99,7 +107,7 @@ struct evp_hello {
 	struct evp_hdr hdr;
 };
 
-/* Hold a domain that no process is attached to yet. */
+/* Hold a domain, which others may hold as well; @name: of a new one. */
 struct evp_reserve {
 	struct evp_hdr hdr;
 	uint16_t domid; /* or EVP_DOMID_ANY */
@@ -107,7 +115,7 @@ struct evp_reserve {
 	char name[EVP_NAME_MAX]; /* NUL-terminated, printable */
 };
 
-/* Become a domain, with private shared memory and one vCPU. */
+/* Become (part of) a domain, with private shared memory and one vCPU. */
 struct evp_attach_req {
 	struct evp_hdr hdr;
 	uint16_t domid; /* or EVP_DOMID_ANY */
@@ -186,8 +194,9 @@ struct evp_result {
 struct evp_domain_entry {
 	uint16_t domid;
 	uint8_t privileged;
-	uint8_t nr_attached;
-	uint32_t pid; /* of the attached process, or of the session */
+	uint8_t pad;
+	uint32_t nr_attached;
+	uint32_t pid; /* of the first attached process, or of the session */
 	uint32_t nr_ports;
 	char name[EVP_NAME_MAX];
 };
@@ -212,9 +221,11 @@ struct evp_port_entry {
 	uint32_t peer;	/* interdomain: port; virq, pirq: its number */
 	uint8_t linked; /* sends bypass the broker */
 	uint8_t pad[3];
+	uint32_t pid; /* whose it is; 0: nobody's yet */
+	char name[EVP_NAME_MAX];
 };
 
-#define EVP_PORTS_PER_PAGE 128
+#define EVP_PORTS_PER_PAGE 64
 
 struct evp_list_page {
 	struct evp_hdr hdr;
@@ -251,7 +262,7 @@ struct evp_connect {
 	uint32_t pad;
 };
 
-/* Events sent on @port arrive at @peer, in the same attachment. */
+/* Events sent on @port arrive at @peer, both of this attachment. */
 struct evp_local {
 	struct evp_hdr hdr;
 	uint32_t port;

@@ -26,6 +26,7 @@ EVTCHND_SRCS := \
 	hosts/process/broker/listing.c \
 	hosts/process/broker/log.c \
 	hosts/process/broker/loop.c \
+	hosts/process/broker/owner.c \
 	hosts/process/broker/requests.c \
 	hosts/process/kick.c \
 	hosts/process/lane.c \

@@ -116,13 +116,20 @@ struct evp_lane *evp_lane_find(struct evp_guest *g, uint64_t in_id)
 
 /* --- collecting ------------------------------------------------------------- */
 
-/* A bit in the broker's lane. */
+/*
+ * A bit in the broker's lane.  The port may have been closed and opened again
+ * since we heard of it, by others than us: news of that was sent before, and
+ * would take the event away if it was read after it.
+ */
 static void take_port(struct evp_guest *g, uint32_t slot)
 {
-	if (slot == EVP_SLOT_NEWS)
+	if (slot == EVP_SLOT_NEWS) {
 		g->news = true;
-	else
-		evp_post(g, slot);
+		return;
+	}
+	if (g->news)
+		evp_read_news(g);
+	evp_post(g, slot);
 }
 
 static void take_bit(struct evp_guest *g, struct evp_lane *l, uint32_t slot)
@@ -254,14 +261,16 @@ bool evp_is_deliverable(const struct evp_guest *g)
 
 void evp_take_upcalls(struct evp_guest *g)
 {
+	struct evp_guest *before;
 	int i;
 
 	/* What a handler keeps sending to itself waits for the next time. */
 	for (i = 0; i < MAX_UPCALLS && evp_is_deliverable(g); i++) {
 		evb_u8_store_relaxed(upcall_mask(g), 1);
 		g->stats.upcalls++;
-		evp_set_current(g);
+		before = evp_enter(g);
 		g->callback();
+		(void)evp_enter(before);
 		evb_u8_store_relaxed(upcall_mask(g), 0);
 	}
 }

@@ -340,8 +340,14 @@ status=$?
 report $? "a pipe of run ends with run, though its broker goes on"
 refused 2 "evtchnd: the socket is in use" "$socket" \
 	"$bin/evtchnd" --foreground --socket "$socket"
-refused 1 "run: the domain is taken" "leave --domain out" \
-	"$bin/evtchn" run --domain 9 -- true
+# shellcheck disable=SC2016
+"$bin/evtchn" run --domain 9 --name other -- \
+	sh -c 'echo "$EVTCHN_DOMAIN"; exec "$1" ls' sh "$bin/evtchn" \
+	>"$out" 2>"$err"
+status=$?
+[ $status -eq 0 ] && [ ! -s "$err" ] && [ "$(head -n 1 "$out")" = 9 ] &&
+	[ "$(grep -c '^9 *sh ' "$out")" -eq 1 ] && ! grep -q other "$out"
+report $? "run: a domain that is there is joined, and keeps its name"
 timeout 20 sh -c 'echo go >"$1"' sh "$dir/gate"
 gone "$socket"
 report $? "the broker leaves after the last domain, again"
@@ -396,9 +402,10 @@ port=${port%% *}
 status=$?
 [ $status -eq 0 ] && [ ! -s "$err" ] &&
 	tr -s ' ' <"$out" | head -n 1 |
-	grep -q -x 'DOM NAME PORT STATE PEER/SOURCE VCPU' &&
-	tr -s ' ' <"$out" | grep -q -x -F "3 $odd $port unbound 0:- 0" &&
-	tr -s ' ' <"$out" | grep -q -x -F "12 evtchn - - - -" &&
+	grep -q -x 'DOM NAME PORT STATE PEER/SOURCE VCPU PID PROGRAM' &&
+	tr -s ' ' <"$out" | grep -F "3 $odd $port unbound 0:- 0 " |
+	grep -q -x '.* 0 [1-9][0-9]* alice_domU' &&
+	tr -s ' ' <"$out" | grep -q -x -F "12 evtchn - - - - - -" &&
 	[ "$(wc -l <"$out")" -eq 3 ]
 report $? "ls: a line for each port, and for a domain without"
 grep -q "$(printf '\033')" "$out"
@@ -439,9 +446,11 @@ json "ls --json: valid, with the name as it was given" \
 	'[.domains[].name] == ["a \"b\" \\c"]'
 json "ls --json: the port" \
 	"doc['domains'][0]['ports'] == [{'port': $port, 'state': 'unbound',
-	'vcpu': 0, 'peer_domain': 0}]" \
+	'vcpu': 0, 'peer_domain': 0, 'pid': doc['domains'][0]['pid'],
+	'program': 'alice_domU'}]" \
 	".domains[0].ports == [{\"port\": $port, \"state\": \"unbound\",
-	\"vcpu\": 0, \"peer_domain\": 0}]"
+	\"vcpu\": 0, \"peer_domain\": 0, \"pid\": .domains[0].pid,
+	\"program\": \"alice_domU\"}]"
 "$bin/evtchn" ls --json >/dev/full 2>"$err"
 status=$?
 : >"$out"
@@ -459,7 +468,8 @@ held="$held $dom0"
 connected()
 {
 	"$bin/evtchn" ls 2>"$err" | tr -s ' ' >"$out"
-	grep -q "^0 dom0 [0-9]* interdomain 3:$port 0\$" "$out" &&
+	grep -q "^0 dom0 [0-9]* interdomain 3:$port 0 [0-9]* alice_dom0\$" \
+		"$out" &&
 		grep -q -F "3 $odd $port interdomain 0:" "$out"
 }
 status=unknown

@@ -10,6 +10,7 @@
 #ifndef TESTS_PROCESS_HARNESS_H
 #define TESTS_PROCESS_HARNESS_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -132,6 +133,23 @@ static inline int tear_down(void **state)
 		fprintf(stderr, "# the broker ended with status %x\n",
 			(unsigned int)status);
 	return status ? -1 : 0;
+}
+
+/* Its descriptors. */
+static inline int nr_fds(void)
+{
+	char name[64];
+	struct dirent *e;
+	int n = 0;
+	DIR *d;
+
+	(void)snprintf(name, sizeof(name), "/proc/%d/fd", (int)broker.pid);
+	d = opendir(name);
+	CHECK(d);
+	while ((e = readdir(d)))
+		n += e->d_name[0] != '.';
+	(void)closedir(d);
+	return n;
 }
 
 static inline void kill_broker(void)
@@ -296,6 +314,20 @@ static inline int open_session(uint32_t want, uint32_t *domid)
 	CHECK(evp_control_connect(broker.path, &fd) == 0);
 	CHECK(evp_control_hello(fd, NULL) == 0);
 	CHECK(evp_control_reserve(fd, want, "session", domid) == 0);
+	return fd;
+}
+
+/* Part of a domain, without a client library; its descriptors are closed. */
+static inline int raw_attached(uint16_t domid)
+{
+	struct evp_attach_req m = {.domid = domid, .nr_vcpus = 1};
+	struct evp_packet p;
+	int fd = raw();
+
+	CHECK(evp_control_hello(fd, NULL) == 0);
+	evp_hdr_init(&m.hdr, EVP_ATTACH, sizeof(m), 1);
+	CHECK(evp_ask(fd, &m, sizeof(m), &p, EVP_ATTACHED, 1) == 0);
+	evp_packet_close_fds(&p);
 	return fd;
 }
 

@@ -14,20 +14,18 @@
 
 /* --- attaching ---------------------------------------------------------------- */
 
-static void second_attach_to_a_domain_busy_until_the_first_leaves(void **state)
+/* More of it: test_attachments.c. */
+static void second_attach_to_a_domain_joins_and_outlives_the_first(void **state)
 {
-	struct evp_options o = {.domain = 3, .spin_ns = EVP_SPIN_DEFAULT};
-	struct evp_guest *g = attach(3), *other;
+	struct evp_guest *g = attach(3), *other = attach(3);
+	evtchn_port_t port;
 
 	(void)state;
-	assert_int_equal(evp_attach(&other, &o), -EBUSY);
-	assert_non_null(strstr(evp_error(), "domain 3"));
-	assert_non_null(strstr(evp_error(), "pid"));
-	evp_detach(g);
-	/* Its end may not have been noticed yet. */
-	while (evp_attach(&other, &o) == -EBUSY)
-		;
 	assert_int_equal(evp_domid(other), 3);
+	evp_detach(g);
+	assert_int_equal(
+		evg_alloc_unbound(evp_evg(other), DOMID_SELF, 9, &port), 0);
+	assert_int_equal(status_of(other, port), EVTCHNSTAT_unbound);
 	evp_detach(other);
 }
 
@@ -91,12 +89,13 @@ static void attach_as_another_user_refused_with_a_reason(void **state)
 
 /* --- sessions ------------------------------------------------------------------ */
 
-static void session_children_attach_through_it_one_at_a_time(void **state)
+static void session_children_attach_through_it_to_its_domain_only(void **state)
 {
 	struct evp_guest *g, *other;
 	uint32_t domid;
 	char number[16];
 	int fd = open_session(5, &domid), second;
+	evtchn_port_t port;
 
 	(void)state;
 	assert_int_equal(domid, 5);
@@ -104,22 +103,22 @@ static void session_children_attach_through_it_one_at_a_time(void **state)
 	(void)setenv("EVTCHN_FD", number, 1);
 	assert_int_equal(evp_attach(&g, NULL), 0);
 	assert_int_equal(evp_domid(g), 5);
-	assert_int_equal(evp_attach(&other, NULL), -EBUSY);
-	evp_detach(g);
-	while (evp_attach(&other, NULL) == -EBUSY)
-		;
+	assert_int_equal(evp_attach(&other, NULL), 0);
 	assert_int_equal(evp_domid(other), 5);
+	evp_detach(g);
 	evp_detach(other);
 	(void)setenv("EVTCHN_DOMAIN", "6", 1);
 	assert_int_equal(evp_attach(&g, NULL), -EACCES);
 	(void)unsetenv("EVTCHN_DOMAIN");
 	(void)unsetenv("EVTCHN_FD");
-	/* A second session for it is refused. */
-	assert_int_equal(evp_control_connect(broker.path, &second), 0);
-	assert_int_equal(evp_control_hello(second, NULL), 0);
-	assert_int_equal(evp_control_reserve(second, 5, "x", &domid), -EBUSY);
-	(void)close(second);
+	/* A second session holds it as well: the first may go. */
+	second = open_session(5, &domid);
+	assert_int_equal(domid, 5);
 	(void)close(fd);
+	g = attach(5);
+	assert_int_equal(evg_bind_ipi(evp_evg(g), 0, &port), 0);
+	evp_detach(g);
+	(void)close(second);
 }
 
 /* What was sent before anybody attached is handed over. */
@@ -135,8 +134,6 @@ static void event_sent_before_attach_delivered_after(void **state)
 	char number[16];
 
 	(void)state;
-	/* Only through the session: others find the domain taken. */
-	assert_int_equal(evp_attach(&dom5, &o), -EBUSY);
 	(void)snprintf(number, sizeof(number), "%d", fd);
 	(void)setenv("EVTCHN_FD", number, 1);
 	assert_int_equal(evg_plat_hypercall(evp_evg(dom0),
@@ -472,11 +469,11 @@ int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(second_attach_to_a_domain_busy_until_the_first_leaves),
+		TEST(second_attach_to_a_domain_joins_and_outlives_the_first),
 		TEST(attach_without_a_number_gets_the_lowest_free),
 		TEST(attach_with_bad_settings_says_what_is_wrong),
 		TEST(attach_as_another_user_refused_with_a_reason),
-		TEST(session_children_attach_through_it_one_at_a_time),
+		TEST(session_children_attach_through_it_to_its_domain_only),
 		TEST(event_sent_before_attach_delivered_after),
 		TEST(hypercalls_foreign_numbers_and_pointers_spec_errnos),
 		TEST(hypercall_result_unwritable_efault_and_done),

@@ -4,7 +4,6 @@
  * it does not run hot when it has none left, and it does not mind which of the
  * standard ones it is started with.
  */
-#include <dirent.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -17,22 +16,6 @@
 #define MANY 8
 
 /* --- looking at the broker ---------------------------------------------------- */
-
-static int nr_fds(void)
-{
-	char name[64];
-	struct dirent *e;
-	int n = 0;
-	DIR *d;
-
-	(void)snprintf(name, sizeof(name), "/proc/%d/fd", (int)broker.pid);
-	d = opendir(name);
-	CHECK(d);
-	while ((e = readdir(d)))
-		n += e->d_name[0] != '.';
-	(void)closedir(d);
-	return n;
-}
 
 /* The number its next descriptor would have. */
 static int lowest_free_fd(void)

@@ -9,19 +9,6 @@
 
 /* --- hostile peers --------------------------------------------------------------- */
 
-static int raw_attached(uint16_t domid)
-{
-	struct evp_attach_req m = {.domid = domid, .nr_vcpus = 1};
-	struct evp_packet p;
-	int fd = raw();
-
-	CHECK(evp_control_hello(fd, NULL) == 0);
-	evp_hdr_init(&m.hdr, EVP_ATTACH, sizeof(m), 1);
-	CHECK(evp_ask(fd, &m, sizeof(m), &p, EVP_ATTACHED, 1) == 0);
-	evp_packet_close_fds(&p);
-	return fd;
-}
-
 static void lane_page_cannot_be_shrunk_or_grown(void **state)
 {
 	struct evp_attach_req m = {.domid = 1, .nr_vcpus = 1};

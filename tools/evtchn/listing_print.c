@@ -56,10 +56,9 @@ static void format_source(const struct evp_port_entry *p, char *text,
 }
 
 /* A copy of a name, as wide as it is, that cannot steer a terminal. */
-static void clean_name(const struct evp_domain_entry *d,
-		       char text[EVP_NAME_MAX])
+static void clean_name(const char name[EVP_NAME_MAX], char text[EVP_NAME_MAX])
 {
-	memcpy(text, d->name, EVP_NAME_MAX);
+	memcpy(text, name, EVP_NAME_MAX);
 	text[EVP_NAME_MAX - 1] = '\0';
 	for (; *text; text++) {
 		if (*text < ' ' || *text > '~')
@@ -80,21 +79,35 @@ static int name_width(const struct listing *l)
 	return width;
 }
 
+/* Whose the port is: nobody's, if no process of the domain is there yet. */
+static void print_owner(const struct evp_port_entry *p)
+{
+	char name[EVP_NAME_MAX];
+
+	clean_name(p->name, name);
+	if (p->pid)
+		printf(" %7u %s\n", p->pid, name);
+	else
+		printf(" %7s -\n", "-");
+}
+
 static void print_domain(const struct listing *l, size_t i, int width)
 {
 	const struct evp_port_entry *p;
 	char name[EVP_NAME_MAX], source[32];
 	size_t count;
 
-	clean_name(&l->domain[i], name);
+	clean_name(l->domain[i].name, name);
 	p = listing_ports(l, i, &count);
 	if (!count)
-		printf("%-5u %-*s %6s %-11s %-12s %s\n", l->domain[i].domid,
-		       width, name, "-", "-", "-", "-");
+		printf("%-5u %-*s %6s %-11s %-12s %-4s %7s -\n",
+		       l->domain[i].domid, width, name, "-", "-", "-", "-",
+		       "-");
 	for (; count; count--, p++) {
 		format_source(p, source, sizeof(source));
-		printf("%-5u %-*s %6u %-11s %-12s %u\n", p->domid, width, name,
+		printf("%-5u %-*s %6u %-11s %-12s %-4u", p->domid, width, name,
 		       p->port, state_name(p->status), source, p->vcpu);
+		print_owner(p);
 	}
 }
 
@@ -102,8 +115,9 @@ void listing_print_table(const struct listing *l, bool colour)
 {
 	int width = name_width(l);
 
-	printf("%s%-5s %-*s %6s %-11s %-12s %s%s\n", colour ? "\033[1m" : "",
-	       "DOM", width, "NAME", "PORT", "STATE", "PEER/SOURCE", "VCPU",
+	printf("%s%-5s %-*s %6s %-11s %-12s %s %7s %s%s\n",
+	       colour ? "\033[1m" : "", "DOM", width, "NAME", "PORT", "STATE",
+	       "PEER/SOURCE", "VCPU", "PID", "PROGRAM",
 	       colour ? "\033[0m" : "");
 	for (size_t i = 0; i < l->nr_domains; i++)
 		print_domain(l, i, width);
@@ -148,6 +162,14 @@ static void print_json_source(const struct evp_port_entry *p)
 	}
 }
 
+static void print_json_owner(const struct evp_port_entry *p)
+{
+	if (!p->pid)
+		return;
+	printf(", \"pid\": %u, \"program\": ", p->pid);
+	print_json_string(p->name, EVP_NAME_MAX);
+}
+
 static void print_json_ports(const struct listing *l, size_t i)
 {
 	const struct evp_port_entry *p;
@@ -160,6 +182,7 @@ static void print_json_ports(const struct listing *l, size_t i)
 		       k ? "," : "", p[k].port, state_name(p[k].status),
 		       p[k].vcpu);
 		print_json_source(&p[k]);
+		print_json_owner(&p[k]);
 		putchar('}');
 	}
 	putchar(']');

@@ -3,13 +3,14 @@
  * evtchn run - run a program as a domain.
  *
  *   1. connect to the broker, or start one (broker.c),
- *   2. reserve a domain: it exists from now on, and nobody else gets it,
+ *   2. reserve a domain: it exists from now on, if it did not before,
  *   3. start the program (child.c) with the reserved connection inherited, and
  *      three variables that tell evp_attach() about it,
  *   4. wait for the program and end as it did.
  *
  * The domain exists as long as a process has the connection open: this one,
- * until the program has ended, and what the program leaves running.
+ * until the program has ended, and what the program leaves running.  Others may
+ * run programs as the same domain meanwhile: each has its own ports.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -46,10 +47,13 @@ static int print_help(void)
 	     "is there; it ends after the last domain has ended.\n"
 	     "\n"
 	     "Options:\n"
-	     "  -d, --domain N     be domain N, 0 to 32751; without it, the\n"
-	     "                     lowest free one from 1 (so never dom0)\n"
-	     "  -n, --name NAME    what 'evtchn ls' shows; without it, the\n"
-	     "                     program's name\n"
+	     "  -d, --domain N     be domain N, 0 to 32751, also when others "
+	     "are\n"
+	     "                     already; without it, the lowest free one\n"
+	     "                     from 1 (so never dom0)\n"
+	     "  -n, --name NAME    the name of the domain, if it is a new "
+	     "one;\n"
+	     "                     without it, the program's name\n"
 	     "  -s, --socket PATH  the broker's socket\n"
 	     "  -h, --help         this text\n"
 	     "\n"
@@ -58,7 +62,7 @@ static int print_help(void)
 	     "\n"
 	     "Exit status: PROGRAM's; 128 + N if signal N killed it; 127 if\n"
 	     "it is not found, 126 if it cannot be run; 1 if there is no\n"
-	     "broker or the domain is taken; 2 if the command line is wrong.\n"
+	     "broker or it has no room; 2 if the command line is wrong.\n"
 	     "\n"
 	     "Examples:\n"
 	     "  evtchn run --domain 1 --name alice -- ./alice_domU\n"
@@ -186,9 +190,7 @@ static bool reserve_locked(const struct request *r, int *fd, uint32_t *domid)
 		rc = reserve(r, fd, domid);
 	}
 	if (rc)
-		cli_error(command, "%s%s", evp_error(),
-			  rc == -EBUSY ? "; leave --domain out for a free one"
-				       : "");
+		cli_error(command, "%s", evp_error());
 
 	return !rc;
 }

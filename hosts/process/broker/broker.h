@@ -7,12 +7,12 @@
  *   connection   a socket with a peer process (conn.c)
  *   domain       a domid and a port space in core/ (domain.c); lives as long as
  *                a connection holds it
- *   attachment   a connection that owns ports and receives their events
- *                (lanes.c); a domain has at most one so far
+ *   attachment   a connection that owns ports of its domain and receives their
+ *                events (lanes.c); a domain has up to EVD_MAX_ATTS
  *   link         two connected ports and the slots they use in the lanes
  *                between their attachments (link.c)
  *
- * The core is called from hypercall.c and domain.c only.  Its delivery table
+ * The core is called from hypercall.c, domain.c and owner.c only.  Its delivery table
  * (deliver_lane.c) writes into the broker's own lanes and notes which ports
  * were closed; evd_links_sync() acts on these notes when the core has
  * returned.
@@ -20,8 +20,8 @@
  * A connection is never closed in the middle of something: evd_doom() marks
  * it, loop.c takes it away when the current message is done.
  *
- * Reading order: loop.c, conn.c, requests.c, hypercall.c, domain.c, link.c,
- * lanes.c, deliver_lane.c; evtchnd.c and listen.c for starting up.
+ * Reading order: loop.c, conn.c, requests.c, hypercall.c, domain.c, owner.c,
+ * link.c, lanes.c, deliver_lane.c; evtchnd.c and listen.c for starting up.
  */
 #ifndef EVTCHND_BROKER_H
 #define EVTCHND_BROKER_H
@@ -37,7 +37,8 @@
 #include "../lane.h"
 #include "../proto.h"
 
-#define EVD_MAX_CONNS	 1024
+#define EVD_MAX_CONNS	 2048 /* one domain's attachments do not use them up */
+#define EVD_MAX_ATTS	 1024 /* of one domain */
 #define EVD_MAX_DOMAINS	 512
 #define EVD_MAX_QUEUE	 (1u << 20) /* bytes waiting for one peer to read */
 #define EVD_MAX_AWAITED	 64	    /* unanswered news before links stop */
@@ -85,19 +86,24 @@ struct evd_conn {
 	uint32_t reset_seq;
 };
 
-/* What the broker knows of a port besides what the core does. */
+/*
+ * What the broker knows of a port besides what the core does.  An open port has
+ * an owner, unless it is an orphan, or nobody is attached to the domain.
+ */
 struct evd_port {
+	struct evd_att *att; /* who owns it */
 	struct evd_link *link;
 	struct evd_port *next_closed;
 	struct evd_dom *dom;
 	evtchn_port_t port;
 	bool closed; /* is on the list of closed ports */
+	bool orphan; /* its owner died: will be closed */
 	bool parked; /* an event waits for somebody to attach */
 };
 
 enum evd_work {
 	EVD_IDLE,
-	EVD_CLEAR,   /* nobody is attached any more: close the ports */
+	EVD_CLEAR,   /* an attachment died: close what it left behind */
 	EVD_DESTROY, /* nobody holds it any more */
 };
 
@@ -111,15 +117,20 @@ struct evd_dom {
 	struct evd_broker *broker;
 	struct evd_dom *next;
 	uint32_t nr_holders;
-	struct evd_att *att;
+	struct evd_att *atts, **atts_tail; /* the oldest first */
+	uint32_t nr_atts;
 	enum evd_work work;
-	pid_t pid;
+	bool reset_left;	   /* EVD_CLEAR: by somebody who died */
+	evtchn_port_t next_orphan; /* EVD_CLEAR: look from here on */
+	pid_t pid; /* of one who holds it; the first, if it does */
 	char name[EVP_NAME_MAX];
 };
 
 struct evd_att {
 	struct evd_conn *conn;
 	struct evd_dom *dom;
+	struct evd_att *next; /* of the same domain */
+	char name[EVP_NAME_MAX];
 	int epoll;
 	int bell;
 	struct evp_lane_page *lane; /* from the broker */
@@ -140,7 +151,7 @@ struct evd_pair {
 enum evd_phase {
 	EVD_LIVE,
 	EVD_WAIT_ACK,	/* from the end that was not closed */
-	EVD_WAIT_CLEAN, /* from the one that was */
+	EVD_WAIT_CLEAN, /* from the one that was, or from both in turn */
 };
 
 /* Index 0 and 1: the two ends. */
@@ -154,6 +165,8 @@ struct evd_link {
 	uint32_t slot[2]; /* in the lane into end i */
 	enum evd_phase phase;
 	unsigned int closer;
+	unsigned int cleaner; /* EVD_WAIT_CLEAN: whose slot it is about */
+	bool unasked;	      /* another attachment closed the closer's port */
 	struct evd_link *next_awaited;
 };
 
@@ -168,7 +181,8 @@ struct evd_broker {
 	struct evd_dom *doms;
 	struct evd_port *closed;
 	uint64_t last_id; /* of lanes and links */
-	/* The hypercall being executed: what guest memory is to the core. */
+	/* The hypercall being executed: whose, and what is guest memory in it. */
+	struct evd_att *caller;
 	uint8_t *arg;
 	uint32_t arg_len;
 };
@@ -222,6 +236,9 @@ void evd_hypercall(struct evd_conn *c, const struct evp_hypercall *m);
 /* One more step of a reset. */
 void evd_hypercall_continue(struct evd_conn *c);
 
+/* @c dies: a reset it began is its domain's to end. */
+void evd_hypercall_abandon(struct evd_conn *c);
+
 /* --- domain.c --------------------------------------------------------------- */
 
 /*
@@ -243,8 +260,9 @@ struct evd_port *evd_port(struct evd_dom *d, evtchn_port_t port);
 
 /* --- lanes.c ---------------------------------------------------------------- */
 
-/* Make @c an attachment of @d, and answer.  -EBUSY, -ENOMEM, -EMFILE */
-int evd_attach(struct evd_conn *c, struct evd_dom *d, uint32_t seq);
+/* Make @c an attachment of @d, and answer.  -ENOMEM, -EMFILE */
+int evd_attach(struct evd_conn *c, struct evd_dom *d, const char *name,
+	       uint32_t seq);
 void evd_detach(struct evd_conn *c);
 
 /* The pair between two attachments, made if need be.  NULL: no room. */
@@ -259,11 +277,8 @@ void evd_slot_put(struct evd_pair *p, unsigned int side, uint32_t slot);
 
 /* --- link.c ----------------------------------------------------------------- */
 
-/* If @port of @d is connected and both ends are attached, link them. */
+/* If @port of @d is connected and both ends have owners, link them. */
 void evd_link_try(struct evd_dom *d, evtchn_port_t port);
-
-/* @d was attached: hand over what happened before. */
-void evd_links_hand_over(struct evd_dom *d);
 
 /* Act on the ports the core has closed. */
 void evd_links_sync(struct evd_broker *b);
@@ -271,11 +286,34 @@ void evd_links_sync(struct evd_broker *b);
 /* An ACK or CLEAN came.  False: nobody asked for it. */
 bool evd_link_answer(struct evd_att *a, enum evp_type type, uint64_t id);
 
-/* @a dies: its links have one end less, nothing is awaited of it. */
+/* @p loses its owner: so does its end of the link. */
+void evd_link_forget(struct evd_port *p);
+
+/* @a dies: nothing is awaited of it any more. */
 void evd_links_forget(struct evd_att *a);
 
 /* @p goes with one of its attachments; @a is the other. */
 void evd_links_forget_pair(struct evd_att *a, const struct evd_pair *p);
+
+/* --- owner.c ---------------------------------------------------------------- */
+
+/*
+ * May @a close, send on, move or unmask @port?  Its own ports, and those that
+ * do not exist: what to answer then is the core's business.
+ */
+bool evd_may_use(const struct evd_att *a, evtchn_port_t port);
+
+/* @port was opened: it is @a's, or nobody's yet. */
+void evd_own(struct evd_dom *d, evtchn_port_t port, struct evd_att *a);
+
+/* @a is the first of its domain: hand over what happened before. */
+void evd_own_all(struct evd_att *a);
+
+/* @a dies: its ports are orphans. */
+void evd_disown(struct evd_att *a);
+
+/* Close some orphans of @d.  True: there are more. */
+bool evd_close_orphans(struct evd_dom *d);
 
 /* --- deliver_lane.c --------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Delivery as the core's ops table: into the broker's lane of whoever is
- * attached to the domain, where a slot is a port number.
+ * Delivery as the core's ops table: into the broker's lane of the port's owner,
+ * where a slot is a port number.
  *
  * This is the slow path: what the broker raises by itself (the event a new
  * connection starts with, VIRQs) and sends of a domain that has not heard yet
@@ -17,10 +17,10 @@ void evd_post(struct evd_dom *d, evtchn_port_t port)
 {
 	struct evd_port *p = evd_port(d, port);
 
-	if (d->att)
-		(void)evp_lane_send(d->att->lane, d->att->bell, port);
+	if (p && p->att)
+		(void)evp_lane_send(p->att->lane, p->att->bell, port);
 	else if (p)
-		p->parked = true;
+		p->parked = !p->orphan;
 }
 
 static struct evc_posted post_lane(struct evc_domain *d, struct evc_channel *ch)
@@ -43,10 +43,10 @@ static void clear_lane(struct evc_domain *d, struct evc_channel *ch)
 	struct evd_dom *dom = d->host;
 	struct evd_port *p = evd_port(dom, ch->port);
 
-	if (dom->att)
-		(void)evp_lane_take_slot(dom->att->lane, ch->port);
 	if (!p || p->closed)
 		return;
+	if (p->att)
+		(void)evp_lane_take_slot(p->att->lane, ch->port);
 	p->parked = false;
 	p->closed = true;
 	p->next_closed = dom->broker->closed;

@@ -82,6 +82,7 @@ static int make(struct evd_broker *b, uint32_t domid, const char *name,
 		return -ENOMEM;
 	}
 	memcpy(d->name, name, sizeof(d->name));
+	d->atts_tail = &d->atts;
 	d->next = b->doms;
 	b->doms = d;
 	b->nr_doms++;
@@ -137,12 +138,18 @@ void evd_dom_hold(struct evd_dom *d, struct evd_conn *c)
 void evd_dom_release(struct evd_conn *c)
 {
 	struct evd_dom *d = c->dom;
+	const struct evd_conn *other = c->broker->conns;
 
 	if (!d)
 		return;
 	c->dom = NULL;
-	if (--d->nr_holders == 0)
+	if (--d->nr_holders == 0) {
 		d->work = EVD_DESTROY;
+		return;
+	}
+	while (other->dom != d)
+		other = other->next;
+	d->pid = other->pid;
 }
 
 static void take_away(struct evd_dom *d)
@@ -158,14 +165,13 @@ static void take_away(struct evd_dom *d)
 	evc_virq_raise_global(&b->machine, VIRQ_DOM_EXC);
 }
 
-static int clear_step(struct evd_dom *d)
+static bool clear_step(struct evd_dom *d)
 {
-	int rc = evc_reset(&d->core, DOMID_SELF, false);
-
-	/* Ours from the step before, or one its dead process had begun. */
-	if (rc == -XEN_EBUSY)
-		rc = evc_reset(&d->core, DOMID_SELF, true);
-	return rc;
+	if (!d->reset_left)
+		return evd_close_orphans(d);
+	/* Anything else: somebody went on with it, to the end. */
+	d->reset_left = evc_reset(&d->core, DOMID_SELF, true) == -XEN_ERESTART;
+	return true;
 }
 
 /* True: there is more to do. */
@@ -177,7 +183,7 @@ static bool step(struct evd_dom *d)
 	case EVD_IDLE:
 		return false;
 	case EVD_CLEAR:
-		more = clear_step(d) == -XEN_ERESTART;
+		more = clear_step(d);
 		break;
 	case EVD_DESTROY:
 		more = evc_domain_destroy(&d->core) == -XEN_ERESTART;

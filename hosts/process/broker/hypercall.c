@@ -16,40 +16,109 @@ static int execute(struct evd_conn *c, uint32_t cmd, struct evp_result *r)
 	struct evd_broker *b = c->broker;
 	int rc;
 
+	b->caller = c->att;
 	b->arg = r->arg;
 	b->arg_len = r->arg_len;
 	rc = evc_hypercall(&c->dom->vcpu[0], cmd, EVD_ARG_ADDR);
 	b->arg = NULL;
 	evd_links_sync(b);
+	b->caller = NULL;
 
 	return rc;
 }
 
-/* What was connected by this?  Its news goes out before the result. */
-static void follow_up(struct evd_conn *c, uint32_t cmd, struct evp_result *r)
-{
-	union {
-		struct evtchn_bind_interdomain bind;
-		struct evtchn_bind_ipi ipi;
-		struct evtchn_send send;
-	} a;
-	struct evp_local m = {.port = 0};
+union argument {
+	struct evtchn_alloc_unbound alloc;
+	struct evtchn_bind_interdomain bind;
+	struct evtchn_bind_ipi ipi;
+	struct evtchn_bind_pirq pirq;
+	struct evtchn_bind_virq virq;
+	struct evtchn_reset reset;
+	struct evtchn_send send;
+	evtchn_port_t port; /* of those that are about one */
+};
 
-	memcpy(&a, r->arg, sizeof(a));
+static void get_argument(union argument *a, const struct evp_result *r)
+{
+	_Static_assert(sizeof(*a) <= sizeof(r->arg), "copied whole");
+	memcpy(a, r->arg, sizeof(*a));
+}
+
+/* The core knows domains, not attachments: is the port the caller's? */
+static bool is_foreign(const struct evd_conn *c, uint32_t cmd,
+		       const struct evp_result *r)
+{
+	union argument a;
+
+	if (r->arg_len < sizeof(a.port))
+		return false;
+	get_argument(&a, r);
 	switch (cmd) {
+	case EVTCHNOP_close:
+	case EVTCHNOP_send:
+	case EVTCHNOP_bind_vcpu:
+	case EVTCHNOP_unmask:
+	case EVTCHNOP_set_priority:
+		return !evd_may_use(c->att, a.port);
+	default: /* a number, not a state: is not about a port one owns */
+		return false;
+	}
+}
+
+/* A reset in another domain, or a port made there: which? */
+static struct evd_dom *named(const struct evd_conn *c, domid_t domid)
+{
+	return domid == DOMID_SELF ? c->dom : evd_dom_find(c->broker, domid);
+}
+
+/* A control domain does not own what it makes for others. */
+static void own_allocated(struct evd_conn *c,
+			  const struct evtchn_alloc_unbound *op)
+{
+	struct evd_dom *d = named(c, op->dom);
+
+	if (d)
+		evd_own(d, op->port, d == c->dom ? c->att : d->atts);
+}
+
+static void own_ipi(struct evd_conn *c, evtchn_port_t port)
+{
+	struct evp_local m = {.port = port, .peer = port};
+
+	evd_own(c->dom, port, c->att);
+	evp_hdr_init(&m.hdr, EVP_LOCAL, sizeof(m), 0);
+	evd_send(c, &m, sizeof(m), NULL, 0);
+}
+
+/* What was opened or connected by this?  Its news precedes the result. */
+static void follow_up(struct evd_conn *c, uint32_t cmd,
+		      const struct evp_result *r)
+{
+	union argument a;
+
+	get_argument(&a, r);
+	switch (cmd) {
+	case EVTCHNOP_alloc_unbound:
+		own_allocated(c, &a.alloc);
+		break;
 	case EVTCHNOP_bind_interdomain:
+		evd_own(c->dom, a.bind.local_port, c->att);
 		evd_link_try(c->dom, a.bind.local_port);
+		break;
+	case EVTCHNOP_bind_virq:
+		evd_own(c->dom, a.virq.port, c->att);
+		break;
+	case EVTCHNOP_bind_pirq:
+		evd_own(c->dom, a.pirq.port, c->att);
+		break;
+	case EVTCHNOP_bind_ipi:
+		own_ipi(c, a.ipi.port);
 		break;
 	case EVTCHNOP_send:
 		/* It came here because it has no link, or no longer. */
 		evd_link_try(c->dom, a.send.port);
 		break;
-	case EVTCHNOP_bind_ipi:
-		m.port = m.peer = a.ipi.port;
-		evp_hdr_init(&m.hdr, EVP_LOCAL, sizeof(m), 0);
-		evd_send(c, &m, sizeof(m), NULL, 0);
-		break;
-	default: /* a number, not a state: connects nothing */
+	default: /* a number, not a state: opens and connects nothing */
 		break;
 	}
 }
@@ -71,7 +140,8 @@ void evd_hypercall(struct evd_conn *c, const struct evp_hypercall *m)
 	memcpy(r->arg, m->arg, m->arg_len);
 	r->rc = -XEN_ENOSYS;
 	if (m->nr == __HYPERVISOR_event_channel_op)
-		r->rc = execute(c, m->cmd, r);
+		r->rc = is_foreign(c, m->cmd, r) ? -XEN_ENOTCONN
+						 : execute(c, m->cmd, r);
 	if (r->rc == -XEN_ERESTART) {
 		c->resetting = true;
 		c->reset_seq = m->hdr.seq;
@@ -89,4 +159,19 @@ void evd_hypercall_continue(struct evd_conn *c)
 		return;
 	c->resetting = false;
 	answer(c, &c->reset, c->reset_seq);
+}
+
+void evd_hypercall_abandon(struct evd_conn *c)
+{
+	union argument a;
+	struct evd_dom *d;
+
+	if (!c->resetting)
+		return;
+	get_argument(&a, &c->reset);
+	d = named(c, a.reset.dom);
+	if (!d || d->work == EVD_DESTROY)
+		return;
+	d->work = EVD_CLEAR;
+	d->reset_left = true;
 }

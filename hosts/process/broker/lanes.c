@@ -81,7 +81,34 @@ static void welcome(struct evd_conn *c, uint64_t lane, int memfd, uint32_t seq)
 	evd_send(c, &m, sizeof(m), fd, 2);
 }
 
-int evd_attach(struct evd_conn *c, struct evd_dom *d, uint32_t seq)
+static void join(struct evd_att *a, struct evd_conn *c, struct evd_dom *d)
+{
+	a->conn = c;
+	a->dom = d;
+	*d->atts_tail = a;
+	d->atts_tail = &a->next;
+	d->nr_atts++;
+	evd_dom_hold(d, c);
+	c->att = a;
+	c->state = EVD_ATTACHED;
+}
+
+static void part(struct evd_att *a)
+{
+	struct evd_dom *d = a->dom;
+	struct evd_att **at = &d->atts;
+
+	while (*at != a)
+		at = &(*at)->next;
+	*at = a->next;
+	if (!a->next)
+		d->atts_tail = at;
+	d->nr_atts--;
+	a->conn->att = NULL;
+}
+
+int evd_attach(struct evd_conn *c, struct evd_dom *d, const char *name,
+	       uint32_t seq)
 {
 	uint64_t lane = ++c->broker->last_id;
 	struct evd_att *a = calloc(1, sizeof(*a));
@@ -98,15 +125,11 @@ int evd_attach(struct evd_conn *c, struct evd_dom *d, uint32_t seq)
 		free_att(a);
 		return rc;
 	}
-	a->conn = c;
-	a->dom = d;
-	d->pid = c->pid;
-	evd_dom_hold(d, c);
-	c->att = a;
-	c->state = EVD_ATTACHED;
+	memcpy(a->name, name, sizeof(a->name));
+	join(a, c, d);
 	welcome(c, lane, memfd, seq);
-	d->att = a;
-	evd_links_hand_over(d);
+	if (d->atts == a)
+		evd_own_all(a);
 
 	return 0;
 }
@@ -134,9 +157,10 @@ void evd_detach(struct evd_conn *c)
 
 	if (!a)
 		return;
-	c->att = NULL;
-	a->dom->att = NULL;
+	evd_hypercall_abandon(c);
+	part(a);
 	a->dom->work = EVD_CLEAR;
+	evd_disown(a);
 	evd_links_forget(a);
 	while ((p = a->pairs)) {
 		unsigned int dead = evd_pair_side(p, a);

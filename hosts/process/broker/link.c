@@ -51,9 +51,8 @@ static void tell_port(struct evd_att *a, enum evp_type type, uint64_t link,
 	evd_send(a->conn, &m, sizeof(m), NULL, 0);
 }
 
-static void tell_retire(const struct evd_link *l)
+static void tell_retire(const struct evd_link *l, unsigned int i)
 {
-	unsigned int i = l->closer;
 	struct evp_retire m = {.link = l->id,
 			       .lane_in = l->pair->id[l->side[i]],
 			       .slot_in = l->slot[i]};
@@ -129,21 +128,22 @@ static bool find_peer(struct evd_dom *d, evtchn_port_t port,
 
 void evd_link_try(struct evd_dom *d, evtchn_port_t port)
 {
-	struct evd_port *p = evd_port(d, port);
+	struct evd_port *p = evd_port(d, port), *rp;
 	struct evtchn_status st;
 	struct evd_dom *rd;
 	struct evd_link *l;
 
-	if (!p || p->link || !d->att || !find_peer(d, port, &st))
+	if (!p || p->link || !p->att || !find_peer(d, port, &st))
 		return;
 	rd = evd_dom_find(d->broker, st.u.interdomain.dom);
-	if (!rd || !rd->att)
+	rp = rd ? evd_port(rd, st.u.interdomain.port) : NULL;
+	if (!rp || !rp->att)
 		return;
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		return;
 	*l = (struct evd_link){.id = ++d->broker->last_id,
-			       .att = {d->att, rd->att},
+			       .att = {p->att, rp->att},
 			       .dom = {d, rd},
 			       .port = {port, st.u.interdomain.port}};
 	if (!equip(d->broker, l)) {
@@ -152,23 +152,6 @@ void evd_link_try(struct evd_dom *d, evtchn_port_t port)
 	}
 	enter(l);
 	tell_both(l);
-}
-
-void evd_links_hand_over(struct evd_dom *d)
-{
-	evtchn_port_t port;
-	struct evd_port *p;
-
-	for (port = 1; port < EVD_NR_PORTS; port++) {
-		p = evd_port(d, port);
-		if (!p)
-			return; /* ports exist from 0 up */
-		if (p->parked) {
-			p->parked = false;
-			evd_post(d, port);
-		}
-		evd_link_try(d, port);
-	}
 }
 
 /* --- breaking --------------------------------------------------------------- */
@@ -182,7 +165,7 @@ static void await(struct evd_att *a, struct evd_link *l, enum evd_phase phase)
 	a->nr_awaited++;
 }
 
-static void break_link(struct evd_link *l, unsigned int closer)
+static void break_link(struct evd_link *l, unsigned int closer, bool unasked)
 {
 	struct evd_att *other = l->att[!closer];
 	unsigned int i;
@@ -190,6 +173,7 @@ static void break_link(struct evd_link *l, unsigned int closer)
 	for (i = 0; i < 2; i++)
 		evd_port(l->dom[i], l->port[i])->link = NULL;
 	l->closer = closer;
+	l->unasked = unasked;
 	if (other && !l->pair && l->att[closer] == other) {
 		tell_port(other, EVP_DISCONNECT, 0, l->port[!closer]);
 		free(l);
@@ -201,45 +185,67 @@ static void break_link(struct evd_link *l, unsigned int closer)
 	}
 }
 
+/* @p is free again. */
+static void on_closed(struct evd_port *p, const struct evd_att *caller)
+{
+	struct evd_att *owner = p->att;
+	struct evd_link *l = p->link;
+
+	p->closed = p->orphan = false;
+	p->att = NULL;
+	if (owner)
+		tell_port(owner, EVP_CLOSED, 0, p->port);
+	if (l)
+		break_link(l, l->dom[1] == p->dom && l->port[1] == p->port,
+			   owner && owner != caller);
+}
+
 void evd_links_sync(struct evd_broker *b)
 {
 	struct evd_port *p;
 
 	while ((p = b->closed)) {
 		b->closed = p->next_closed;
-		p->closed = false;
-		/*
-		 * With one attachment per domain only the owner itself closes
-		 * its ports.  Once others can, an event for a port opened
-		 * again must wait until the owner has acknowledged this.
-		 */
-		if (p->dom->att)
-			tell_port(p->dom->att, EVP_CLOSED, 0, p->port);
-		if (p->link)
-			break_link(p->link,
-				   p->link->dom[1] == p->dom &&
-					   p->link->port[1] == p->port);
+		on_closed(p, b->caller);
 	}
 }
 
+static void retire(struct evd_link *l, unsigned int i)
+{
+	l->cleaner = i;
+	tell_retire(l, i);
+	await(l->att[i], l, EVD_WAIT_CLEAN);
+}
+
+static void put_slot(struct evd_link *l, unsigned int i)
+{
+	evd_slot_put(l->pair, l->side[i], l->slot[i]);
+}
+
+/*
+ * A closer that did not close by itself may not know yet, and still send: its
+ * CLEAN says that it does not any more, and only then the other end's slot can
+ * be cleared for good.
+ */
 static void end_ack(struct evd_link *l)
 {
-	unsigned int closer = l->closer;
-
 	if (!l->pair) {
 		free(l);
 		return;
 	}
-	evd_slot_put(l->pair, l->side[!closer], l->slot[!closer]);
-	tell_retire(l);
-	await(l->att[closer], l, EVD_WAIT_CLEAN);
+	if (!l->unasked)
+		put_slot(l, !l->closer);
+	retire(l, l->closer);
 }
 
 static void end_clean(struct evd_link *l)
 {
 	if (l->pair)
-		evd_slot_put(l->pair, l->side[l->closer], l->slot[l->closer]);
-	free(l);
+		put_slot(l, l->cleaner);
+	if (l->pair && l->unasked && l->cleaner == l->closer)
+		retire(l, !l->closer);
+	else
+		free(l);
 }
 
 static struct evd_link *pop(struct evd_att *a)
@@ -270,29 +276,21 @@ bool evd_link_answer(struct evd_att *a, enum evp_type type, uint64_t id)
 
 /* --- death ------------------------------------------------------------------ */
 
-static void forget_end(struct evd_link *l, const struct evd_att *a)
+void evd_link_forget(struct evd_port *p)
 {
+	struct evd_link *l = p->link;
 	unsigned int i;
 
-	for (i = 0; i < 2; i++) {
-		if (l->att[i] == a)
+	for (i = 0; l && i < 2; i++) {
+		if (l->att[i] == p->att)
 			l->att[i] = NULL;
 	}
-	l->pair = NULL;
+	if (l)
+		l->pair = NULL;
 }
 
 void evd_links_forget(struct evd_att *a)
 {
-	struct evd_port *p;
-	evtchn_port_t port;
-
-	for (port = 1; port < EVD_NR_PORTS; port++) {
-		p = evd_port(a->dom, port);
-		if (!p)
-			break;
-		if (p->link)
-			forget_end(p->link, a);
-	}
 	/* What it still had to answer concerns its own slots: gone with it. */
 	while (a->awaited)
 		free(pop(a));

@@ -35,8 +35,8 @@ static void fill_domain(struct evd_dom *d, struct evp_domain_entry *e)
 {
 	e->domid = d->core.domid;
 	e->privileged = d->core.domid == 0;
-	e->nr_attached = d->att != NULL;
-	e->pid = (uint32_t)d->pid;
+	e->nr_attached = d->nr_atts;
+	e->pid = (uint32_t)(d->atts ? d->atts->conn->pid : d->pid);
 	/* The lock that guards it is for other threads; there are none. */
 	e->nr_ports = d->core.ports.nr_open;
 	memcpy(e->name, d->name, sizeof(e->name));
@@ -73,11 +73,17 @@ void evd_list_domains(struct evd_conn *c, const struct evp_domains *m)
 static void fill_port(struct evd_dom *d, const struct evtchn_status *st,
 		      struct evp_port_entry *e)
 {
+	const struct evd_port *p = evd_port(d, st->port);
+
 	e->domid = d->core.domid;
 	e->port = st->port;
 	e->status = st->status;
 	e->vcpu = st->vcpu;
-	e->linked = evd_port(d, st->port)->link != NULL;
+	e->linked = p->link != NULL;
+	if (p->att) {
+		e->pid = (uint32_t)p->att->conn->pid;
+		memcpy(e->name, p->att->name, sizeof(e->name));
+	}
 	switch (st->status) {
 	case EVTCHNSTAT_unbound:
 		e->peer_domid = st->u.unbound.dom;

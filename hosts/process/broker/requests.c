@@ -67,28 +67,14 @@ static void refuse_domain(struct evd_conn *c, uint32_t seq, uint32_t domid,
 		(void)snprintf(text, sizeof(text),
 			       "this broker has its %u domains",
 			       EVD_MAX_DOMAINS);
+	else if (rc == -EBUSY)
+		(void)snprintf(text, sizeof(text),
+			       "domain %u has its %u attachments", domid,
+			       EVD_MAX_ATTS);
 	else
 		(void)snprintf(text, sizeof(text), "no room for domain %u",
 			       domid);
 	evd_refuse(c, seq, rc, text);
-}
-
-static void refuse_busy(struct evd_conn *c, uint32_t seq,
-			const struct evd_dom *d)
-{
-	char text[EVP_TEXT_MAX];
-
-	if (d->att)
-		(void)snprintf(text, sizeof(text),
-			       "domain %u has a process attached already: "
-			       "pid %ld, %s",
-			       d->core.domid, (long)d->pid, d->name);
-	else
-		(void)snprintf(text, sizeof(text),
-			       "domain %u is held by a session already: pid "
-			       "%ld, %s",
-			       d->core.domid, (long)d->pid, d->name);
-	evd_refuse(c, seq, -EBUSY, text);
 }
 
 static void on_reserve(struct evd_conn *c, const union request *m,
@@ -107,10 +93,6 @@ static void on_reserve(struct evd_conn *c, const union request *m,
 	rc = evd_dom_get(c->broker, r->domid, r->name, &d);
 	if (rc) {
 		refuse_domain(c, m->hdr.seq, r->domid, rc);
-		return;
-	}
-	if (d->nr_holders) {
-		refuse_busy(c, m->hdr.seq, d);
 		return;
 	}
 	evd_dom_hold(d, c);
@@ -158,12 +140,8 @@ static void on_attach(struct evd_conn *c, const union request *m,
 		refuse_domain(c, m->hdr.seq, want, rc);
 		return;
 	}
-	/* A session keeps its domain for those who come through it. */
-	if (d->att || (d->nr_holders && c->only_domid != d->core.domid)) {
-		refuse_busy(c, m->hdr.seq, d);
-		return;
-	}
-	rc = evd_attach(c, d, m->hdr.seq);
+	rc = d->nr_atts < EVD_MAX_ATTS ? evd_attach(c, d, r->name, m->hdr.seq)
+				       : -EBUSY;
 	if (rc) {
 		refuse_domain(c, m->hdr.seq, want, rc);
 		drop_unheld(d);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The process host, seen from a program: be a domain.
+ * The process host, seen from a program: be a domain, or part of one.
  *
  * A program calls evp_attach() and is a domain with one vCPU: it has a
  * shared_info page of its own, the guest library (evg/evg.h) on top of it, and
@@ -18,6 +18,34 @@
  * Upcalls, and with them handlers, run inside evp_poll(), evp_wait(), a
  * blocking hypercall, and when the guest library lets upcalls in again; never
  * at any other moment.
+ *
+ * A domain may have many attachments, in one process or in several: each
+ * evp_attach() makes one.  Port numbers are the domain's, the lowest free one is
+ * next, but each port belongs to the attachment that opened it: its events come
+ * there, and there only, and only there can it be closed, sent on, moved,
+ * polled or unmasked.  Anybody else's hypercall for it answers -XEN_ENOTCONN,
+ * as /dev/xen/evtchn does (-XEN_ENOTCONN is also what is answered without a
+ * broker: see evp_broker_is_there()).  EVTCHNOP_status sees all ports of the
+ * domain; EVTCHNOP_reset closes them all, whoever they belong to.  A port made
+ * for this domain by another one belongs to the longest-attached, or to the
+ * first to come.  When an attachment ends, by evp_detach() or because its
+ * process died, its ports are closed, and nothing else is.
+ *
+ * So a library that offers handles attaches once for each of them:
+ *
+ *   struct evp_options o = {.domain = EVP_DOMAIN_ENV,
+ *                           .spin_ns = EVP_SPIN_DEFAULT,
+ *                           .name = "handle"};
+ *
+ *   evp_attach(&h->guest, &o);     ports, events and evp_fd() are the handle's
+ *   evp_detach(h->guest);          closes its ports, and no other handle's
+ *
+ * With EVP_DOMAIN_ENV and neither $EVTCHN_FD nor $EVTCHN_DOMAIN set, each would
+ * be a domain of its own: pass evp_domid() of the first one.  The guest of the
+ * thread (evg_plat_this_guest()), which the guest library's functions without a
+ * guest argument are about, is the one in whose handler they are called, else
+ * the first that the thread attached, else that of the process: a library's
+ * handles do not take its user's place.
  *
  * Common to all functions, unless said otherwise:
  *
@@ -58,7 +86,8 @@ struct evp_guest;
  *
  * When @socket is NULL and $EVTCHN_FD names an inherited session (`evtchn
  * run`), it is used instead of a socket path, and @domain, unless it is
- * EVP_DOMAIN_ENV, must be the session's.
+ * EVP_DOMAIN_ENV, must be the session's.  Otherwise a domain that is there
+ * already is joined.
  */
 struct evp_options {
 	const char *socket;
@@ -75,7 +104,7 @@ struct evp_options {
  *   -EINVAL        malformed option or environment variable
  *   -ENOENT, -ECONNREFUSED   no broker there
  *   -EACCES        the broker belongs to another user
- *   -EBUSY         a process is attached to this domain already
+ *   -EBUSY         this domain has its 1024 attachments
  *   -EPROTO        the other end is no evtchnd, or one of another version
  *   -ENOSPC        the broker has no room for another domain
  *   -ECONNRESET    the broker went away
@@ -85,7 +114,7 @@ struct evp_options {
 int evp_attach(struct evp_guest **g, const struct evp_options *o);
 
 /*
- * evp_detach - leave.  All ports are closed, peers become unbound; the domain
+ * evp_detach - leave.  Its ports are closed, peers become unbound; the domain
  * ends unless somebody else holds it.  NULL is fine.  Not from a handler.
  */
 void evp_detach(struct evp_guest *g);
@@ -110,7 +139,7 @@ struct shared_info *evp_shared_info(struct evp_guest *g);
  * Returns how many ports became pending since the last evp_poll() or
  * evp_wait(), at least 1 if an upcall was taken; 0: nothing happened.
  * Bound: without a system call while nothing new was connected or closed and
- *        at most EVP_SCAN_LANES domains are connected; one beyond that.
+ *        at most EVP_SCAN_LANES attachments are connected; one beyond that.
  */
 int evp_poll(struct evp_guest *g);
 

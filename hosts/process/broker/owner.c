@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which attachment a port belongs to.
+ *
+ * The core knows domains; within a domain a port is the attachment's that
+ * opened it, as with Linux's /dev/xen/evtchn it is the open file's.  Its events
+ * go there and to nobody else, nobody else can send on it or close it, and with
+ * its owner it goes.  A port that another domain made in this one
+ * (alloc_unbound by a control domain) is the longest-attached's, or waits, with
+ * the events sent to it, for the first to come.
+ */
+#include "broker.h"
+
+bool evd_may_use(const struct evd_att *a, evtchn_port_t port)
+{
+	const struct evd_port *p = evd_port(a->dom, port);
+
+	return !p || p->att == a || (!p->att && !p->orphan);
+}
+
+void evd_own(struct evd_dom *d, evtchn_port_t port, struct evd_att *a)
+{
+	struct evd_port *p = evd_port(d, port);
+
+	if (!p)
+		return;
+	p->att = a;
+	if (a && p->parked) {
+		p->parked = false;
+		evd_post(d, port);
+	}
+}
+
+static bool is_open(struct evd_dom *d, evtchn_port_t port)
+{
+	struct evtchn_status st = {.dom = DOMID_SELF, .port = port};
+
+	return !evc_status(&d->core, &st) && st.status != EVTCHNSTAT_closed;
+}
+
+void evd_own_all(struct evd_att *a)
+{
+	evtchn_port_t port;
+	struct evd_port *p;
+
+	/* Ports exist from 0 up. */
+	for (port = 1; (p = evd_port(a->dom, port)); port++) {
+		if (p->orphan || !is_open(a->dom, port))
+			continue;
+		evd_own(a->dom, port, a);
+		evd_link_try(a->dom, port);
+	}
+}
+
+void evd_disown(struct evd_att *a)
+{
+	evtchn_port_t port;
+	struct evd_port *p;
+
+	for (port = 1; (p = evd_port(a->dom, port)); port++) {
+		if (p->att != a)
+			continue;
+		evd_link_forget(p);
+		p->att = NULL;
+		p->orphan = true;
+	}
+	a->dom->next_orphan = 1;
+}
+
+bool evd_close_orphans(struct evd_dom *d)
+{
+	unsigned int left = EVC_BUCKET_PORTS;
+	struct evd_port *p;
+
+	for (; left && (p = evd_port(d, d->next_orphan)); d->next_orphan++) {
+		if (!p->orphan)
+			continue;
+		(void)evc_close(&d->core, p->port);
+		left--;
+	}
+	return !left;
+}
