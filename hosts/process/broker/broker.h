@@ -37,7 +37,7 @@
 #include "../lane.h"
 #include "../proto.h"
 
-#define EVD_MAX_CONNS	 2048 /* one domain's attachments do not use them up */
+#define EVD_MAX_CONNS	 2048
 #define EVD_MAX_ATTS	 1024 /* of one domain */
 #define EVD_MAX_DOMAINS	 512
 #define EVD_MAX_QUEUE	 (1u << 20) /* bytes waiting for one peer to read */
