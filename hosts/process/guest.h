@@ -39,7 +39,7 @@ struct evp_lane {
 	int bell;
 	uint32_t index; /* in guest.lane[] */
 	uint32_t peer_domid;
-	uint64_t early[EVP_LANE_WORDS]; /* bits that came before CONNECT */
+	uint64_t early[EVP_LANE_WORDS]; /* came before CONNECT, after CLOSED */
 	uint16_t slot_port[EVP_LANE_SLOTS];
 };
 
@@ -53,7 +53,8 @@ struct evp_chan {
 	struct evp_lane *lane;
 	uint64_t link;
 	enum evp_way way;
-	bool open; /* known to exist */
+	bool open;    /* known to exist */
+	bool unheard; /* the lane went, with an event in it */
 	uint16_t slot_in, slot_out;
 	uint16_t peer; /* EVP_HERE */
 };
@@ -93,6 +94,12 @@ int evp_lane_add(struct evp_guest *g, struct evp_lane *l);
 void evp_lane_remove(struct evp_guest *g, struct evp_lane *l);
 void evp_lane_free(struct evp_lane *l);
 struct evp_lane *evp_lane_find(struct evp_guest *g, uint64_t in_id);
+
+/* Something came in a slot that stands for no port (now). */
+static inline void evp_lane_keep(struct evp_lane *l, uint32_t slot)
+{
+	l->early[slot / 64] |= 1ull << slot % 64;
+}
 
 /* Make @port pending, as the hypervisor does. */
 void evp_post(struct evp_guest *g, evtchn_port_t port);

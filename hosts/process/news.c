@@ -25,9 +25,10 @@ void evp_lose_broker(struct evp_guest *g)
 	g->control = -1;
 }
 
-static void answer(struct evp_guest *g, enum evp_type type, uint64_t link)
+static void answer(struct evp_guest *g, enum evp_type type, uint64_t link,
+		   bool unheard)
 {
-	struct evp_link_msg m = {.link = link};
+	struct evp_link_msg m = {.link = link, .unheard = unheard};
 
 	evp_hdr_init(&m.hdr, type, sizeof(m), 0);
 	if (g->control >= 0 &&
@@ -78,6 +79,14 @@ static void on_lane(struct evp_guest *g, struct evp_packet *p)
 	l->peer_domid = m->peer_domid;
 }
 
+/* What the peer has not collected it never will: DISCONNECT takes it on. */
+static void leave_lane(struct evp_chan *ch)
+{
+	ch->unheard = evp_lane_take_slot(ch->lane->out, ch->slot_out);
+	ch->lane = NULL;
+	ch->way = EVP_BY_BROKER;
+}
+
 static void on_lane_gone(struct evp_guest *g, const struct evp_packet *p)
 {
 	const struct evp_lane_gone *m = (const void *)p->u.bytes;
@@ -88,10 +97,8 @@ static void on_lane_gone(struct evp_guest *g, const struct evp_packet *p)
 		return;
 	evp_lane_drain(g, l);
 	for (port = 0; port < EVP_NR_PORTS; port++) {
-		if (g->chan[port].lane != l)
-			continue;
-		g->chan[port].lane = NULL;
-		g->chan[port].way = EVP_BY_BROKER;
+		if (g->chan[port].lane == l)
+			leave_lane(&g->chan[port]);
 	}
 	evp_lane_remove(g, l);
 	evp_lane_free(l);
@@ -99,15 +106,14 @@ static void on_lane_gone(struct evp_guest *g, const struct evp_packet *p)
 
 /* --- ports ------------------------------------------------------------------ */
 
-/* Post what came in a slot before we knew what it stood for. */
-static void take_early(struct evp_guest *g, struct evp_lane *l, uint32_t slot)
+/* Did something come in a slot when it stood for no port? */
+static bool take_early(struct evp_lane *l, uint32_t slot)
 {
 	uint64_t bit = 1ull << slot % 64;
+	bool came = l->early[slot / 64] & bit;
 
-	if (!(l->early[slot / 64] & bit))
-		return;
 	l->early[slot / 64] &= ~bit;
-	evp_post(g, l->slot_port[slot]);
+	return came;
 }
 
 static void on_connect(struct evp_guest *g, const struct evp_packet *p)
@@ -127,8 +133,10 @@ static void on_connect(struct evp_guest *g, const struct evp_packet *p)
 	ch->slot_in = (uint16_t)m->slot_in;
 	ch->slot_out = (uint16_t)m->slot_out;
 	ch->way = EVP_BY_LANE;
+	ch->unheard = false;
 	l->slot_port[m->slot_in] = (uint16_t)m->port;
-	take_early(g, l, m->slot_in);
+	if (take_early(l, m->slot_in))
+		evp_post(g, m->port);
 }
 
 static void on_local(struct evp_guest *g, const struct evp_packet *p)
@@ -148,46 +156,54 @@ static void on_disconnect(struct evp_guest *g, const struct evp_packet *p)
 {
 	const struct evp_port_msg *m = (const void *)p->u.bytes;
 	struct evp_chan *ch = chan_of(g, m->port);
+	bool ours = ch && ch->link == m->link;
 
-	if (ch && ch->lane && ch->link == m->link) {
+	if (ours && ch->lane) {
 		if (evp_lane_take_slot(ch->lane->in, ch->slot_in))
 			evp_post(g, m->port);
 		ch->lane->slot_port[ch->slot_in] = EVP_SLOT_UNKNOWN;
-		ch->lane = NULL;
-		ch->way = EVP_BY_BROKER;
+		leave_lane(ch);
 	}
 	if (ch && ch->way == EVP_HERE && !m->link)
 		ch->way = EVP_BY_BROKER;
 	if (m->link)
-		answer(g, EVP_ACK, m->link);
+		answer(g, EVP_ACK, m->link, ours && ch->unheard);
 }
 
-/* Our own port was closed: forget it, and its pending event. */
+/*
+ * Our own port was closed: forget it, and its pending event.  Unless we closed
+ * it, that event may have been sent, and collected, after the closing.
+ */
 static void on_closed(struct evp_guest *g, const struct evp_packet *p)
 {
 	const struct evp_port_msg *m = (const void *)p->u.bytes;
 	struct evp_chan *ch = chan_of(g, m->port);
+	bool pending;
 
 	if (!ch)
 		return;
-	if (ch->lane)
+	pending = evb_test_and_clear_bit(g->words.pending, m->port);
+	if (ch->lane) {
 		ch->lane->slot_port[ch->slot_in] = EVP_SLOT_DEAD;
+		if (pending && m->unasked)
+			evp_lane_keep(ch->lane, ch->slot_in);
+	}
 	*ch = (struct evp_chan){.way = EVP_BY_BROKER};
-	(void)evb_test_and_clear_bit(g->words.pending, m->port);
 }
 
-/* The peer sends no more in this slot: what is still there is for nobody. */
+/* The peer sends no more in this slot: what it sent was not for us. */
 static void on_retire(struct evp_guest *g, const struct evp_packet *p)
 {
 	const struct evp_retire *m = (const void *)p->u.bytes;
 	struct evp_lane *l = evp_lane_find(g, m->lane_in);
+	bool unheard = false;
 
 	if (l && l->out && m->slot_in < EVP_LANE_SLOTS) {
-		(void)evp_lane_take_slot(l->in, m->slot_in);
-		l->early[m->slot_in / 64] &= ~(1ull << m->slot_in % 64);
+		unheard = take_early(l, m->slot_in);
+		unheard |= evp_lane_take_slot(l->in, m->slot_in);
 		l->slot_port[m->slot_in] = EVP_SLOT_UNKNOWN;
 	}
-	answer(g, EVP_CLEAN, m->link);
+	answer(g, EVP_CLEAN, m->link, unheard);
 }
 
 /* --- reading ---------------------------------------------------------------- */

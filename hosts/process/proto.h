@@ -44,6 +44,12 @@
  *   RETIRE       ------------------------>  after C's CLEAN: clears its in-slot
  *                <------------------------  CLEAN; now it is
  *
+ * O may send in C's slot until it has read DISCONNECT, while another one may be
+ * bound to its port already.  So nobody drops what comes there after C's port
+ * was closed: C says so with its CLEAN, O takes back what was not collected and
+ * says so with its ACK (@unheard), and the broker sends it once more on O's
+ * port, to whoever is there now.
+ *
  *   A bit that arrives in a slot its receiver has not
  * heard of belongs to a CONNECT under way, and is kept for it.
  */
@@ -154,6 +160,8 @@ struct evp_list {
 struct evp_link_msg {
 	struct evp_hdr hdr;
 	uint64_t link;
+	uint32_t unheard; /* 1: O sent an event that C did not take */
+	uint32_t pad;
 };
 
 /* --- answers --------------------------------------------------------------- */
@@ -269,12 +277,15 @@ struct evp_local {
 	uint32_t peer;
 };
 
-/* DISCONNECT: @port's peer is gone.  @link 0: it was local, no ACK. */
+/*
+ * DISCONNECT: @port's peer is gone.  @link 0: it was local, no ACK.
+ * CLOSED: @port is closed.
+ */
 struct evp_port_msg {
 	struct evp_hdr hdr;
 	uint64_t link;
 	uint32_t port;
-	uint32_t pad;
+	uint32_t unasked; /* CLOSED: another attachment closed it */
 };
 
 /* Nobody sends in this slot any more: clear it and say CLEAN. */

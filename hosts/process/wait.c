@@ -139,12 +139,11 @@ static void take_bit(struct evp_guest *g, struct evp_lane *l, uint32_t slot)
 	g->stats.events++;
 	if (!l->out)
 		take_port(g, slot);
-	else if (port == EVP_SLOT_DEAD)
-		g->stats.discarded++;
-	else if (port != EVP_SLOT_UNKNOWN)
+	else if (port != EVP_SLOT_DEAD && port != EVP_SLOT_UNKNOWN)
 		evp_post(g, port);
-	else /* its CONNECT is on the way: news.c takes it from there */
-		l->early[slot / 64] |= 1ull << slot % 64;
+	else /* its CONNECT or RETIRE is on the way: news.c goes on */
+		evp_lane_keep(l, slot);
+	g->stats.discarded += port == EVP_SLOT_DEAD;
 }
 
 static void take_word(struct evp_guest *g, struct evp_lane *l, uint32_t word)

@@ -433,6 +433,92 @@ static void domain_lives_while_an_attachment_or_a_session_holds_it(void **state)
 	evp_detach(dom0);
 }
 
+/* --- replacement ------------------------------------------------------------------------ */
+
+static void close_port(struct evp_guest *g, evtchn_port_t port)
+{
+	assert_int_equal(evg_close(evp_evg(g), port), 0);
+}
+
+static void leave(struct evp_guest *g, evtchn_port_t port)
+{
+	(void)port;
+	evp_detach(g);
+}
+
+static void lose_all_ports(struct evp_guest *g, evtchn_port_t port)
+{
+	struct evp_guest *other = attach(1);
+
+	(void)g;
+	(void)port;
+	assert_int_equal(evg_reset(evp_evg(other)), 0);
+	evp_detach(other);
+}
+
+/*
+ * The old back end goes in some way, a new one binds in its place, and the
+ * front end sends before it has heard of any of it.  The new one must get it,
+ * whether the old one, if it lives, looks at its lane before or after the front
+ * end reads the news.
+ */
+static void replace(void (*go)(struct evp_guest *g, evtchn_port_t port),
+		    bool old_first)
+{
+	struct evp_guest *front = attach(2), *old = attach(1), *new = attach(1);
+	uint64_t count = 0, heard = 0, ignored = 0, i;
+	evtchn_port_t port = open_unbound(front, 1, count_event, &ignored), p;
+	evtchn_port_t past = open_bound(old, 2, port, count_event, &heard);
+
+	(void)evp_poll(front);
+	(void)evp_poll(old);
+	heard = 0;
+	go(old, past);
+	do {
+		i = (uint64_t)evg_bind_interdomain(evp_evg(new), 2, port, &p);
+	} while (i); /* the broker learns of a death when it gets round to it */
+	assert_int_equal(
+		evg_bind_handler(evp_evg(new), p, 0, count_event, &count), 0);
+	(void)evp_poll(new);
+	count = 0;
+	assert_true(goes_direct(front, port)); /* to the old one */
+	for (i = 0; i < 3; i++) {
+		if (go != leave && (old_first || i))
+			(void)evp_poll(old);
+		(void)evp_poll(front);
+		(void)status_of(front, port);
+	}
+	wait_count(new, &count, 1);
+	assert_true(goes_direct(front, port));
+	wait_count(new, &count, 2);
+	assert_int_equal(count, 2);
+	assert_int_equal(heard, 0);
+	if (go != leave)
+		evp_detach(old);
+	evp_detach(new);
+	evp_detach(front);
+}
+
+static void new_back_end_hears_what_was_sent_to_one_that_closed(void **state)
+{
+	(void)state;
+	replace(close_port, true);
+	replace(close_port, false);
+}
+
+static void new_back_end_hears_what_was_sent_to_one_that_died(void **state)
+{
+	(void)state;
+	replace(leave, false);
+}
+
+static void new_back_end_hears_what_was_sent_to_one_that_was_reset(void **state)
+{
+	(void)state;
+	replace(lose_all_ports, true);
+	replace(lose_all_ports, false);
+}
+
 /* --- reset ------------------------------------------------------------------------------- */
 
 static void reset_by_one_closes_the_ports_of_all(void **state)
@@ -741,6 +827,9 @@ int main(int argc, char **argv)
 		TEST(killed_attachment_its_ports_closed_the_others_go_on),
 		TEST(churn_of_300_attachments_leaks_no_port_and_no_descriptor),
 		TEST(domain_lives_while_an_attachment_or_a_session_holds_it),
+		TEST(new_back_end_hears_what_was_sent_to_one_that_closed),
+		TEST(new_back_end_hears_what_was_sent_to_one_that_died),
+		TEST(new_back_end_hears_what_was_sent_to_one_that_was_reset),
 		TEST(reset_by_one_closes_the_ports_of_all),
 		TEST(send_after_an_unheard_reset_reaches_no_other_port),
 		TEST(event_for_a_port_reopened_unheard_is_kept),

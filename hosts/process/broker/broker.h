@@ -96,6 +96,7 @@ struct evd_port {
 	struct evd_port *next_closed;
 	struct evd_dom *dom;
 	evtchn_port_t port;
+	uint32_t nr_closings;
 	bool closed; /* is on the list of closed ports */
 	bool orphan; /* its owner died: will be closed */
 	bool parked; /* an event waits for somebody to attach */
@@ -165,6 +166,7 @@ struct evd_link {
 	uint32_t slot[2]; /* in the lane into end i */
 	enum evd_phase phase;
 	unsigned int closer;
+	uint32_t nr_closings; /* of the other end, when the closer's was */
 	unsigned int cleaner; /* EVD_WAIT_CLEAN: whose slot it is about */
 	bool unasked;	      /* another attachment closed the closer's port */
 	struct evd_link *next_awaited;
@@ -284,7 +286,7 @@ void evd_link_try(struct evd_dom *d, evtchn_port_t port);
 void evd_links_sync(struct evd_broker *b);
 
 /* An ACK or CLEAN came.  False: nobody asked for it. */
-bool evd_link_answer(struct evd_att *a, enum evp_type type, uint64_t id);
+bool evd_link_answer(struct evd_att *a, const struct evp_link_msg *m);
 
 /* @p loses its owner: so does its end of the link. */
 void evd_link_forget(struct evd_port *p);

@@ -42,12 +42,20 @@ static void tell_connected(const struct evd_link *l, unsigned int i)
 	evd_send(l->att[i]->conn, &m, sizeof(m), NULL, 0);
 }
 
-static void tell_port(struct evd_att *a, enum evp_type type, uint64_t link,
-		      evtchn_port_t port)
+static void tell_disconnected(struct evd_att *a, uint64_t link,
+			      evtchn_port_t port)
 {
 	struct evp_port_msg m = {.link = link, .port = port};
 
-	evp_hdr_init(&m.hdr, type, sizeof(m), 0);
+	evp_hdr_init(&m.hdr, EVP_DISCONNECT, sizeof(m), 0);
+	evd_send(a->conn, &m, sizeof(m), NULL, 0);
+}
+
+static void tell_closed(struct evd_att *a, evtchn_port_t port, bool unasked)
+{
+	struct evp_port_msg m = {.port = port, .unasked = unasked};
+
+	evp_hdr_init(&m.hdr, EVP_CLOSED, sizeof(m), 0);
 	evd_send(a->conn, &m, sizeof(m), NULL, 0);
 }
 
@@ -173,12 +181,14 @@ static void break_link(struct evd_link *l, unsigned int closer, bool unasked)
 	for (i = 0; i < 2; i++)
 		evd_port(l->dom[i], l->port[i])->link = NULL;
 	l->closer = closer;
+	l->nr_closings =
+		evd_port(l->dom[!closer], l->port[!closer])->nr_closings;
 	l->unasked = unasked;
 	if (other && !l->pair && l->att[closer] == other) {
-		tell_port(other, EVP_DISCONNECT, 0, l->port[!closer]);
+		tell_disconnected(other, 0, l->port[!closer]);
 		free(l);
 	} else if (other) {
-		tell_port(other, EVP_DISCONNECT, l->id, l->port[!closer]);
+		tell_disconnected(other, l->id, l->port[!closer]);
 		await(other, l, EVD_WAIT_ACK);
 	} else {
 		free(l);
@@ -190,14 +200,16 @@ static void on_closed(struct evd_port *p, const struct evd_att *caller)
 {
 	struct evd_att *owner = p->att;
 	struct evd_link *l = p->link;
+	bool unasked = owner && owner != caller;
 
 	p->closed = p->orphan = false;
+	p->nr_closings++;
 	p->att = NULL;
 	if (owner)
-		tell_port(owner, EVP_CLOSED, 0, p->port);
+		tell_closed(owner, p->port, unasked);
 	if (l)
 		break_link(l, l->dom[1] == p->dom && l->port[1] == p->port,
-			   owner && owner != caller);
+			   unasked);
 }
 
 void evd_links_sync(struct evd_broker *b)
@@ -259,15 +271,30 @@ static struct evd_link *pop(struct evd_att *a)
 	return l;
 }
 
-bool evd_link_answer(struct evd_att *a, enum evp_type type, uint64_t id)
+/*
+ * Events that were sent to the closer when it did not listen any more: somebody
+ * else may be connected by now.  If not, they are dropped, as the ABI says.
+ */
+static void send_again(const struct evd_link *l)
+{
+	unsigned int i = !l->closer;
+	struct evd_dom *d = l->att[i] ? l->att[i]->dom : NULL;
+
+	if (d && evd_port(d, l->port[i])->nr_closings == l->nr_closings)
+		(void)evc_send(&d->core, l->port[i]);
+}
+
+bool evd_link_answer(struct evd_att *a, const struct evp_link_msg *m)
 {
 	struct evd_link *l = a->awaited;
+	bool is_ack = m->hdr.type == EVP_ACK;
 
-	if (!l || l->id != id ||
-	    (type == EVP_ACK) != (l->phase == EVD_WAIT_ACK))
+	if (!l || l->id != m->link || is_ack != (l->phase == EVD_WAIT_ACK))
 		return false;
 	(void)pop(a);
-	if (type == EVP_ACK)
+	if (m->unheard && (is_ack || l->cleaner == l->closer))
+		send_again(l);
+	if (is_ack)
 		end_ack(l);
 	else
 		end_clean(l);
@@ -304,7 +331,7 @@ void evd_links_forget_pair(struct evd_att *a, const struct evd_pair *p)
 		if (l->pair != p)
 			continue;
 		/* The answer is still counted, and then ends the link. */
-		l->att[0] = l->att[1] = NULL;
+		l->att[l->att[0] == a] = NULL;
 		l->pair = NULL;
 	}
 }

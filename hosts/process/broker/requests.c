@@ -268,7 +268,7 @@ static void on_answer(struct evd_conn *c, const union request *m,
 		      struct evp_packet *p)
 {
 	(void)p;
-	if (!evd_link_answer(c->att, (enum evp_type)m->hdr.type, m->link.link))
+	if (!evd_link_answer(c->att, &m->link))
 		evd_doom(c, "an answer to nothing");
 }
 
