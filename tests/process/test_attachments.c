@@ -48,17 +48,38 @@ static int raw_op(int fd, uint32_t cmd, void *arg, uint32_t len)
 	return r->rc;
 }
 
-static struct evp_domain_entry domain_entry(uint32_t domid)
+static struct evp_domain_entry ask_domain(int fd, uint32_t domid)
 {
 	static struct evp_domain_entry e[EVP_DOMAINS_PER_PAGE];
 	uint32_t cursor = domid;
+
+	CHECK(evp_control_domains(fd, &cursor, e, EVP_DOMAINS_PER_PAGE) > 0);
+	CHECK(e[0].domid == domid);
+	return e[0];
+}
+
+static struct evp_domain_entry domain_entry(uint32_t domid)
+{
+	struct evp_domain_entry e;
 	int fd = raw();
 
 	CHECK(evp_control_hello(fd, NULL) == 0);
-	CHECK(evp_control_domains(fd, &cursor, e, EVP_DOMAINS_PER_PAGE) > 0);
-	CHECK(e[0].domid == domid);
+	e = ask_domain(fd, domid);
 	(void)close(fd);
-	return e[0];
+	return e;
+}
+
+/*
+ * The broker's descriptors when it has taken away whoever has left: it does so
+ * after at most 16 messages of one peer.
+ */
+static int nr_fds_after(int keep)
+{
+	int i;
+
+	for (i = 0; i < 20; i++)
+		(void)ask_domain(keep, 1);
+	return nr_fds();
 }
 
 /* Sent by lane, without the broker? */
@@ -370,6 +391,37 @@ static void killed_attachment_its_ports_closed_the_others_go_on(void **state)
 	evp_detach(peer);
 }
 
+/* Until its ports are closed a dead attachment's are nobody else's. */
+static void open_all_ports_and_wait(int from, int to, void *arg)
+{
+	struct evp_guest *g = attach(1);
+	evtchn_port_t port, last = 0;
+
+	(void)arg;
+	while (!evg_alloc_unbound(evp_evg(g), DOMID_SELF, 2, &port))
+		last = port;
+	say(to, last);
+	(void)hear(from);
+}
+
+static void ports_of_a_dead_attachment_are_not_for_others(void **state)
+{
+	struct evp_guest *a = attach(1);
+	struct child c = start_child(open_all_ports_and_wait, NULL);
+	evtchn_port_t last = (evtchn_port_t)hear(c.from);
+	int rc;
+
+	(void)state;
+	assert_int_equal(last, 4095);
+	assert_int_equal(kill(c.pid, SIGKILL), 0);
+	do {
+		rc = evg_notify(evp_evg(a), last);
+	} while (rc == -XEN_ENOTCONN);
+	assert_int_equal(rc, -XEN_EINVAL);
+	assert_int_equal(end_child(&c), 128 + SIGKILL);
+	evp_detach(a);
+}
+
 /* Comings and goings beside one who stays leave nothing behind. */
 static void
 churn_of_300_attachments_leaks_no_port_and_no_descriptor(void **state)
@@ -377,13 +429,12 @@ churn_of_300_attachments_leaks_no_port_and_no_descriptor(void **state)
 	struct evp_guest *a = attach(1), *peer = attach(2), *b;
 	uint64_t ignored = 0;
 	evtchn_port_t port = open_unbound(a, 2, count_event, &ignored), p;
-	struct evp_domain_entry e;
-	int before, i;
+	int before, i, keep = raw();
 
 	(void)state;
+	assert_int_equal(evp_control_hello(keep, NULL), 0);
 	(void)open_bound(peer, 1, port, count_event, &ignored);
-	e = domain_entry(1); /* and all before it has been done */
-	before = nr_fds();
+	before = nr_fds_after(keep);
 	for (i = 0; i < 300; i++) {
 		b = attach(1);
 		p = alloc(b, DOMID_SELF, 2);
@@ -394,14 +445,10 @@ churn_of_300_attachments_leaks_no_port_and_no_descriptor(void **state)
 		await_status(peer, p, EVTCHNSTAT_unbound);
 		assert_int_equal(evg_close(evp_evg(peer), p), 0);
 	}
-	do {
-		e = domain_entry(1);
-	} while (e.nr_attached > 1);
-	assert_int_equal(e.nr_ports, 1);
-	/* The connection just asked with may not have been taken away yet. */
-	while (nr_fds() > before)
-		(void)domain_entry(1);
-	assert_int_equal(nr_fds(), before);
+	assert_int_equal(nr_fds_after(keep), before);
+	assert_int_equal(ask_domain(keep, 1).nr_attached, 1);
+	assert_int_equal(ask_domain(keep, 1).nr_ports, 1);
+	(void)close(keep);
 	evp_detach(a);
 	evp_detach(peer);
 }
@@ -628,6 +675,32 @@ static void event_for_a_port_reopened_unheard_is_kept(void **state)
 	evp_detach(dom0);
 }
 
+/* An event that waits in the broker's lane goes with its port. */
+static void event_of_a_port_closed_unheard_is_not_its_successors(void **state)
+{
+	struct evp_guest *a = attach(0), *b = attach(0);
+	static struct evp_domain_entry e[EVP_DOMAINS_PER_PAGE];
+	evtchn_port_t virq;
+	uint32_t cursor;
+	int n, fd = raw();
+
+	(void)state;
+	assert_int_equal(evg_bind_virq(evp_evg(b), VIRQ_DOM_EXC, 0, &virq), 0);
+	evp_detach(attach(7));
+	assert_int_equal(evp_control_hello(fd, NULL), 0);
+	do { /* until domain 7 has ended, which raises the VIRQ */
+		cursor = 0;
+		n = evp_control_domains(fd, &cursor, e, EVP_DOMAINS_PER_PAGE);
+	} while (n > 1);
+	assert_int_equal(evg_reset(evp_evg(a)), 0);
+	assert_int_equal(alloc(b, DOMID_SELF, 2), virq);
+	(void)evp_poll(b);
+	assert_false(evg_is_pending(evp_evg(b), virq));
+	(void)close(fd);
+	evp_detach(a);
+	evp_detach(b);
+}
+
 /* Nobody goes on with the reset of one who has died, but the broker. */
 static void reset_begun_by_one_who_dies_is_finished(void **state)
 {
@@ -825,6 +898,7 @@ int main(int argc, char **argv)
 		TEST(loopback_between_two_attachments_both_ways_direct),
 		TEST(loopback_between_two_processes_5000_round_trips),
 		TEST(killed_attachment_its_ports_closed_the_others_go_on),
+		TEST(ports_of_a_dead_attachment_are_not_for_others),
 		TEST(churn_of_300_attachments_leaks_no_port_and_no_descriptor),
 		TEST(domain_lives_while_an_attachment_or_a_session_holds_it),
 		TEST(new_back_end_hears_what_was_sent_to_one_that_closed),
@@ -833,6 +907,7 @@ int main(int argc, char **argv)
 		TEST(reset_by_one_closes_the_ports_of_all),
 		TEST(send_after_an_unheard_reset_reaches_no_other_port),
 		TEST(event_for_a_port_reopened_unheard_is_kept),
+		TEST(event_of_a_port_closed_unheard_is_not_its_successors),
 		TEST(reset_begun_by_one_who_dies_is_finished),
 		TEST(attachments_200_in_one_domain_all_channels_signalled),
 		TEST(attachment_1025_of_a_domain_refused_others_served),

@@ -99,7 +99,7 @@ struct evd_port {
 	uint32_t nr_closings;
 	bool closed; /* is on the list of closed ports */
 	bool orphan; /* its owner died: will be closed */
-	bool parked; /* an event waits for somebody to attach */
+	bool parked; /* an event waits for an owner; an orphan's never gets one */
 };
 
 enum evd_work {

@@ -20,7 +20,7 @@ void evd_post(struct evd_dom *d, evtchn_port_t port)
 	if (p && p->att)
 		(void)evp_lane_send(p->att->lane, p->att->bell, port);
 	else if (p)
-		p->parked = !p->orphan;
+		p->parked = true;
 }
 
 static struct evc_posted post_lane(struct evc_domain *d, struct evc_channel *ch)
