@@ -132,6 +132,13 @@ static void take_port(struct evp_guest *g, uint32_t slot)
 	evp_post(g, slot);
 }
 
+/* Its CONNECT or RETIRE is on the way: news.c goes on from here. */
+static void keep_bit(struct evp_guest *g, struct evp_lane *l, uint32_t slot)
+{
+	g->stats.discarded += l->slot_port[slot] == EVP_SLOT_DEAD;
+	evp_lane_keep(l, slot);
+}
+
 static void take_bit(struct evp_guest *g, struct evp_lane *l, uint32_t slot)
 {
 	uint16_t port = l->slot_port[slot];
@@ -141,9 +148,8 @@ static void take_bit(struct evp_guest *g, struct evp_lane *l, uint32_t slot)
 		take_port(g, slot);
 	else if (port != EVP_SLOT_DEAD && port != EVP_SLOT_UNKNOWN)
 		evp_post(g, port);
-	else /* its CONNECT or RETIRE is on the way: news.c goes on */
-		evp_lane_keep(l, slot);
-	g->stats.discarded += port == EVP_SLOT_DEAD;
+	else
+		keep_bit(g, l, slot);
 }
 
 static void take_word(struct evp_guest *g, struct evp_lane *l, uint32_t word)

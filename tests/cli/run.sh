@@ -417,6 +417,30 @@ report $? "ls --domain: only that one"
 refused 1 "ls --domain: no such domain" "no domain 4" \
 	"$bin/evtchn" ls --domain 4
 
+# A second program as the same domain, at the same time.
+mkfifo "$dir/domU3"
+"$bin/evtchn" run --domain 3 -- "$bin/alice_domU" -n 100000000 \
+	>"$dir/domU3" 2>/dev/null &
+second=$!
+held="$held $second"
+exec 5<"$dir/domU3"
+read -r line <&5
+evtchn ls --domain 3
+[ "$status" -eq 0 ] && [ "$(wc -l <"$out")" -eq 3 ] &&
+	[ "$(tr -s ' ' <"$out" | sed -n 's/^3 .* 0:- 0 \([0-9]*\) alice_domU$/\1/p' |
+		sort -u | wc -l)" -eq 2 ]
+report $? "run: two programs as one domain, a port each"
+kill -TERM $second
+wait $second
+alone()
+{
+	"$bin/evtchn" ls --domain 3 >"$out" 2>"$err"
+	[ "$(wc -l <"$out")" -eq 2 ]
+}
+soon alone
+report $? "run: one of two ends, its port with it, the other stays"
+exec 5<&-
+
 # json NAME PYTHON JQ: $out is one JSON document for which this is true.
 json()
 {
