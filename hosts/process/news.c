@@ -200,7 +200,7 @@ static void on_retire(struct evp_guest *g, const struct evp_packet *p)
 
 	if (l && l->out && m->slot_in < EVP_LANE_SLOTS) {
 		unheard = take_early(l, m->slot_in);
-		unheard |= evp_lane_take_slot(l->in, m->slot_in);
+		(void)evp_lane_take_slot(l->in, m->slot_in);
 		l->slot_port[m->slot_in] = EVP_SLOT_UNKNOWN;
 	}
 	answer(g, EVP_CLEAN, m->link, unheard);

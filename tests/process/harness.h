@@ -297,6 +297,26 @@ static inline void *share(size_t size)
 	return p;
 }
 
+static inline evtchn_port_t alloc(struct evp_guest *g, domid_t dom,
+				  domid_t remote)
+{
+	evtchn_port_t port = 0;
+
+	CHECK(evg_alloc_unbound(evp_evg(g), dom, remote, &port) == 0);
+	return port;
+}
+
+/* Sent by lane, without the broker? */
+static inline bool goes_direct(struct evp_guest *g, evtchn_port_t port)
+{
+	struct evp_stats before, after;
+
+	evp_get_stats(g, &before);
+	CHECK(evg_notify(evp_evg(g), port) == 0);
+	evp_get_stats(g, &after);
+	return after.sent_broker == before.sent_broker;
+}
+
 /* --- bare connections ---------------------------------------------------------- */
 
 static inline int raw(void)
@@ -329,6 +349,16 @@ static inline int raw_attached(uint16_t domid)
 	CHECK(evp_ask(fd, &m, sizeof(m), &p, EVP_ATTACHED, 1) == 0);
 	evp_packet_close_fds(&p);
 	return fd;
+}
+
+static inline struct evp_domain_entry ask_domain(int fd, uint32_t domid)
+{
+	static struct evp_domain_entry e[EVP_DOMAINS_PER_PAGE];
+	uint32_t cursor = domid;
+
+	CHECK(evp_control_domains(fd, &cursor, e, EVP_DOMAINS_PER_PAGE) > 0);
+	CHECK(e[0].domid == domid);
+	return e[0];
 }
 
 /* The broker has to end the connection, perhaps after a refusal. */
