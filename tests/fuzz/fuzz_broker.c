@@ -42,6 +42,25 @@ struct peer {
 static struct evd_broker broker;
 static struct peer peers[NR_PEERS];
 
+/* Each attachment knows its domain, and every open port its owner's. */
+static void check_attachments(const struct evd_dom *d)
+{
+	const struct evd_att *a;
+	uint32_t n = 0, i, k;
+
+	for (a = d->atts; a; a = a->next) {
+		FUZZ_CHECK(a->dom == d);
+		n++;
+	}
+	FUZZ_CHECK(n == d->nr_atts);
+	for (i = 0; i < EVD_NR_BUCKETS && d->port[i]; i++) {
+		for (k = 0; k < EVC_BUCKET_PORTS; k++) {
+			a = d->port[i][k].att;
+			FUZZ_CHECK(!a || a->dom == d);
+		}
+	}
+}
+
 /* --- the broker's turns -------------------------------------------------- */
 
 static void check_broker(void)
@@ -53,7 +72,7 @@ static void check_broker(void)
 	check_machine(&broker.machine);
 	for (d = broker.doms; d; d = d->next) {
 		check_domain(&d->core);
-		FUZZ_CHECK(!d->att || d->att->dom == d);
+		check_attachments(d);
 		n++;
 	}
 	FUZZ_CHECK(n == broker.nr_doms);
