@@ -19,7 +19,7 @@ CORE_ALL := $(CORE_SRCS) $(if $(filter none,$(FIFO)),$(CORE_FIFO_NONE_SRCS),$(CO
 include abi/sources.mk guest/sources.mk
 include hosts/template/sources.mk hosts/sim/sources.mk hosts/process/sources.mk
 include tools/evtchn/sources.mk examples/sources.mk tests/sources.mk
-include bench/sources.mk
+include bench/sources.mk user/sources.mk
 
 # An embedder with another compiler turns this off: make WERROR=
 WERROR ?= -Werror
@@ -38,6 +38,7 @@ INC_guest := $(INC_abi) -Ibase/include -Iguest/include
 INC_host := $(INC_core) -Iguest/include
 INC_sim := $(INC_host) -Ihosts/sim/include
 INC_process := $(INC_host) -Ihosts/process/include
+INC_user := $(INC_process) -Iuser/include
 INC_all := $(INC_sim) -Ihosts/process/include -I.
 
 FLAGS_abi := $(FREESTANDING) $(INC_abi)
@@ -47,12 +48,13 @@ FLAGS_hosts/template := $(FREESTANDING) $(INC_host)
 FLAGS_hosts/sim := -D_GNU_SOURCE $(INC_sim)
 FLAGS_hosts/process := -D_GNU_SOURCE $(INC_process)
 FLAGS_tools/evtchn := -D_GNU_SOURCE $(INC_all)
-FLAGS_examples := -D_GNU_SOURCE $(INC_process)
+FLAGS_user := -D_GNU_SOURCE $(INC_user)
+FLAGS_examples := -D_GNU_SOURCE $(INC_user)
 FLAGS_bench := -D_GNU_SOURCE $(INC_all)
-FLAGS_tests := -D_GNU_SOURCE $(INC_all) $(TEST_CFLAGS)
+FLAGS_tests := -D_GNU_SOURCE $(INC_all) -Iuser/include $(TEST_CFLAGS)
 
 PARTS := abi core guest hosts/template hosts/sim hosts/process tools/evtchn \
-	examples bench tests
+	user examples bench tests
 # The part a source file belongs to: the longest prefix of PARTS.
 part = $(firstword $(foreach p,$(PARTS),$(if $(filter $(p)/%,$(1)),$(p))))
 flags = -std=c11 $(WARN) $(FLAGS_$(call part,$(1))) -MMD -MP
@@ -64,14 +66,14 @@ LIB := $(BUILD)/lib
 BIN := $(BUILD)/bin
 
 LIBS := $(LIB)/libevc.a $(LIB)/libevg.a $(LIB)/libevp.a
-PROGRAMS := $(BIN)/evtchn $(BIN)/evtchnd $(BIN)/alice_domU $(BIN)/alice_dom0
+PROGRAMS := $(BIN)/evtchn $(BIN)/evtchnd $(EXAMPLES:%=$(BIN)/%)
 
 .DEFAULT_GOAL := all
 .PHONY: all run check check-fast check-long bench clean install format help
 .DELETE_ON_ERROR:
 .PRECIOUS: $(BUILD)/obj/%.o $(BUILD)/san/%.o
 
-all: $(LIBS) $(PROGRAMS) $(call objs,$(ABI_SRCS) $(TEMPLATE_SRCS)) ## build everything (the default)
+all: $(LIBS) $(PROGRAMS) $(USER_LIBS) $(call objs,$(ABI_SRCS) $(TEMPLATE_SRCS)) ## build everything (the default)
 
 run: all ## two processes as domains: the demonstration, 10,000 round trips
 	@examples/alice.sh $(BUILD)
@@ -104,6 +106,7 @@ install: all ## programs, libraries and headers to PREFIX (default /usr/local)
 				|| exit 1; \
 		done \
 	done
+	@$(install_user)
 
 format: ## reformat the sources with clang-format
 	@scripts/format --fix
@@ -168,6 +171,12 @@ $(BIN)/evtchnd: $(call objs,$(EVTCHND_SRCS) $(CORE_ALL))
 	$(program)
 $(BIN)/evtchn: $(call objs,$(EVTCHN_SRCS) $(REPLAY_SRCS) $(SIM_SRCS) $(EVP_CONTROL_SRCS) $(CORE_ALL) $(GUEST_SRCS))
 	$(program)
+$(BIN)/notify_dom0_2010: $(call objs,examples/notify_dom0_2010.c) $(USER_LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) -L$(LIB) -lxenctrl-2010 \
+		-lxenevtchn -Wl,-rpath,'$$ORIGIN/../lib' $(LDLIBS) -o $@
+$(BIN)/notify_dom0_bare: $(call objs,examples/notify_dom0_bare.c $(EVP_ALL) $(GUEST_SRCS))
+	$(program)
 $(BIN)/alice_%: $(call objs,examples/alice_%.c $(EVP_ALL) $(GUEST_SRCS))
 	$(program)
 
@@ -180,6 +189,6 @@ $(BUILD)/san/bin/alice_%: $(call sanobjs,examples/alice_%.c $(EVP_ALL) $(GUEST_S
 	$(sanprogram)
 
 # Tests: tests/sources.mk says what each is linked with.
-include tests/rules.mk bench/rules.mk
+include user/rules.mk tests/rules.mk bench/rules.mk
 
--include $(shell find $(BUILD)/obj $(BUILD)/san -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/san $(BUILD)/pic -name '*.d' 2>/dev/null)

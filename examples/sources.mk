@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: MIT
 # One program a file: build/bin/alice_domU from examples/alice_domU.c, ...
-EXAMPLES := alice_domU alice_dom0
+EXAMPLES := alice_domU alice_dom0 notify_dom0_2010 notify_dom0_bare
 EXAMPLE_SRCS := $(EXAMPLES:%=examples/%.c)

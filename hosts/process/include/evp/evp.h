@@ -168,6 +168,9 @@ int evp_wait(struct evp_guest *g, int64_t timeout_ns);
 int evp_fd(const struct evp_guest *g);
 bool evp_arm(struct evp_guest *g);
 
+/* For such a loop: how long evp_wait() would look before it sleeps. */
+int64_t evp_spin_ns(const struct evp_guest *g);
+
 /* False: evtchnd is gone.  Connected channels work on, nothing else does. */
 bool evp_broker_is_there(const struct evp_guest *g);
 

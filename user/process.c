@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The backend without Xen: the process host.
+ *
+ * The process is a domain (evp/evp.h), and one handler serves all its ports:
+ * it masks the port, as Linux's device does, and puts it into a queue, where
+ * pending() finds it.  What comes while a port is masked stays pending in the
+ * guest library and is delivered, as one event, when it is unmasked.
+ *
+ * Better than the device: a port that is closed leaves the queue, so nobody is
+ * told of an event of a port that is somebody else's by now; and a port is in
+ * the queue at most once, so the queue cannot overflow.
+ *
+ * One handle in a process so far, because a process attaches once: @owner
+ * below is the only place that knows.
+ *
+ * Reading order: events, errors, ports, opening.
+ */
+#include "process.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <base/atomic.h>
+#include <evg/evg.h>
+#include <evp/evp.h>
+
+static struct evg_guest *guest(const struct evu_process *p)
+{
+	return evp_evg(p->g);
+}
+
+/* --- events ----------------------------------------------------------------- */
+
+static void on_event(struct evg_vcpu *v, evtchn_port_t port, void *ctx)
+{
+	struct evu_process *p = ctx;
+
+	(void)v;
+	(void)evg_mask(guest(p), port);
+	p->port[port] = EVU_QUEUED;
+	p->queue[p->tail++ % EVU_NR_PORTS] = (uint16_t)port;
+}
+
+/* What waited meanwhile is delivered, that is queued, inside evg_unmask(). */
+static void enable(struct evu_process *p, evtchn_port_t port)
+{
+	p->port[port] = EVU_ENABLED;
+	(void)evg_unmask(guest(p), port);
+}
+
+int evu_take_port(struct evu_process *p)
+{
+	evtchn_port_t port = p->queue[p->head++ % EVU_NR_PORTS];
+
+	if (p->port[port] == EVU_QUEUED_ENABLED)
+		enable(p, port);
+	else
+		p->port[port] = EVU_TAKEN;
+	return (int)port;
+}
+
+/* Take a port out of the queue, wherever it is. */
+static void forget_event(struct evu_process *p, evtchn_port_t port)
+{
+	uint32_t from, to = p->head;
+
+	for (from = p->head; from != p->tail; from++) {
+		if (p->queue[from % EVU_NR_PORTS] != port)
+			p->queue[to++ % EVU_NR_PORTS] =
+				p->queue[from % EVU_NR_PORTS];
+	}
+	p->tail = to;
+}
+
+/* --- errors ----------------------------------------------------------------- */
+
+/* Xen's numbers are not those of every system this runs on. */
+static const int errno_of[] = {
+	[XEN_EPERM] = EPERM,	 [XEN_ENOENT] = ENOENT,
+	[XEN_ESRCH] = ESRCH,	 [XEN_EINTR] = EINTR,
+	[XEN_EIO] = EIO,	 [XEN_ENXIO] = ENXIO,
+	[XEN_E2BIG] = E2BIG,	 [XEN_EBADF] = EBADF,
+	[XEN_EAGAIN] = EAGAIN,	 [XEN_ENOMEM] = ENOMEM,
+	[XEN_EACCES] = EACCES,	 [XEN_EFAULT] = EFAULT,
+	[XEN_EBUSY] = EBUSY,	 [XEN_EEXIST] = EEXIST,
+	[XEN_ENODEV] = ENODEV,	 [XEN_EINVAL] = EINVAL,
+	[XEN_ENOSPC] = ENOSPC,	 [XEN_ERANGE] = ERANGE,
+	[XEN_ENOSYS] = ENOSYS,	 [XEN_EOPNOTSUPP] = EOPNOTSUPP,
+	[XEN_ENOBUFS] = ENOBUFS, [XEN_ENOTCONN] = ENOTCONN,
+};
+
+#define NR_ERRORS (int)(sizeof(errno_of) / sizeof(errno_of[0]))
+
+/* From a hypercall's result to 0 or -errno. */
+static int result(int rc)
+{
+	if (rc >= 0)
+		return rc;
+	return -rc < NR_ERRORS && errno_of[-rc] ? -errno_of[-rc] : -EIO;
+}
+
+/* --- ports ------------------------------------------------------------------ */
+
+static bool is_ours(const struct evu_process *p, evtchn_port_t port)
+{
+	return port < EVU_NR_PORTS && p->port[port] != EVU_NOT_OURS;
+}
+
+static bool is_limited(const struct evu_process *p)
+{
+	return p->h.limited_to >= 0;
+}
+
+/* A port was opened, or not: give it to the handle. */
+static int adopt(struct evu_process *p, int rc, evtchn_port_t port)
+{
+	if (rc)
+		return result(rc);
+	if (port >= EVU_NR_PORTS)
+		return -ENOSPC;
+	/* Before the handler, which may run at once. */
+	p->port[port] = EVU_ENABLED;
+	rc = evg_bind_handler(guest(p), port, EVG_VCPU_KEEP, on_event, p);
+	if (rc) {
+		p->port[port] = EVU_NOT_OURS;
+		(void)evg_close(guest(p), port);
+		return result(rc);
+	}
+	return (int)port;
+}
+
+static int bind_unbound(struct xenevtchn_handle *h, uint32_t domid)
+{
+	struct evu_process *p = evu_process_of(h);
+	evtchn_port_t port = 0;
+	int rc;
+
+	if (is_limited(p))
+		return -EACCES;
+	if (domid > UINT16_MAX)
+		return -ESRCH;
+	evu_enter(p);
+	rc = evg_alloc_unbound(guest(p), DOMID_SELF, (domid_t)domid, &port);
+	rc = adopt(p, rc, port);
+	evu_leave(p);
+	return rc;
+}
+
+static int bind_interdomain(struct xenevtchn_handle *h, uint32_t domid,
+			    evtchn_port_t remote)
+{
+	struct evu_process *p = evu_process_of(h);
+	evtchn_port_t port = 0;
+	int rc;
+
+	if (is_limited(p) && (uint32_t)h->limited_to != domid)
+		return -EACCES;
+	if (domid > UINT16_MAX)
+		return -ESRCH;
+	evu_enter(p);
+	rc = evg_bind_interdomain(guest(p), (domid_t)domid, remote, &port);
+	rc = adopt(p, rc, port);
+	evu_leave(p);
+	return rc;
+}
+
+static int bind_virq(struct xenevtchn_handle *h, uint32_t virq)
+{
+	struct evu_process *p = evu_process_of(h);
+	evtchn_port_t port = 0;
+	int rc;
+
+	if (is_limited(p))
+		return -EACCES;
+	evu_enter(p);
+	rc = evg_bind_virq(guest(p), virq, 0, &port);
+	rc = adopt(p, rc, port);
+	evu_leave(p);
+	return rc;
+}
+
+static int unbind(struct xenevtchn_handle *h, evtchn_port_t port)
+{
+	struct evu_process *p = evu_process_of(h);
+	int rc = -ENOTCONN;
+
+	if (port >= EVU_NR_PORTS)
+		return -EINVAL;
+	evu_enter(p);
+	if (is_ours(p, port)) {
+		p->port[port] = EVU_NOT_OURS;
+		forget_event(p, port);
+		rc = result(evg_close(guest(p), port));
+	}
+	evu_leave(p);
+	return rc;
+}
+
+/* As on Linux, only a port that is not ours is an error. */
+static int notify(struct xenevtchn_handle *h, evtchn_port_t port)
+{
+	struct evu_process *p = evu_process_of(h);
+	int rc = -ENOTCONN;
+
+	evu_enter(p);
+	if (is_ours(p, port)) {
+		(void)evg_notify(guest(p), port);
+		rc = 0;
+	}
+	evu_leave(p);
+	return rc;
+}
+
+static int unmask(struct xenevtchn_handle *h, evtchn_port_t port)
+{
+	struct evu_process *p = evu_process_of(h);
+
+	if (port >= EVU_NR_PORTS)
+		return 0;
+	evu_enter(p);
+	switch ((enum evu_port)p->port[port]) {
+	case EVU_TAKEN:
+		enable(p, port);
+		break;
+	case EVU_QUEUED:
+		p->port[port] = EVU_QUEUED_ENABLED;
+		break;
+	case EVU_NOT_OURS:
+	case EVU_ENABLED:
+	case EVU_QUEUED_ENABLED:
+		break;
+	}
+	evu_leave(p);
+	return 0;
+}
+
+/* Kept by this library, not by the broker: no defence against the program. */
+static int limit(struct xenevtchn_handle *h, domid_t domid)
+{
+	if (is_limited(evu_process_of(h)))
+		return -EACCES;
+	return domid == 0 || domid >= DOMID_FIRST_RESERVED ? -EINVAL : 0;
+}
+
+/* --- opening and closing ---------------------------------------------------- */
+
+static evb_u32 owner; /* the process that has its one handle */
+
+static void release(struct evu_process *p)
+{
+	(void)pthread_mutex_destroy(&p->lock);
+	free(p);
+	(void)evb_u32_xchg(&owner, 0);
+}
+
+/* A child has a copy of everything, but not the collector. */
+static int close_process(struct xenevtchn_handle *h)
+{
+	struct evu_process *p = evu_process_of(h);
+
+	if (p->pid != getpid()) {
+		evu_wait_abandon(p);
+		evp_abandon(p->g);
+		free(p); /* the lock may be held for ever */
+		return 0;
+	}
+	evu_wait_end(p);
+	evp_detach(p->g);
+	release(p);
+	return 0;
+}
+
+static const struct evu_ops ops = {
+	.close = close_process,
+	.fd = evu_process_fd,
+	.limit = limit,
+	.notify = notify,
+	.bind_unbound = bind_unbound,
+	.bind_interdomain = bind_interdomain,
+	.bind_virq = bind_virq,
+	.unbind = unbind,
+	.pending = evu_process_pending,
+	.unmask = unmask,
+};
+
+int evu_process_open(struct xenevtchn_handle **h, bool keep)
+{
+	uint32_t self = (uint32_t)getpid();
+	struct evu_process *p;
+	int rc;
+
+	if (evb_u32_xchg(&owner, self) == self)
+		return -EBUSY;
+	p = calloc(1, sizeof(*p));
+	if (!p) {
+		(void)evb_u32_xchg(&owner, 0);
+		return -ENOMEM;
+	}
+	p->h.ops = &ops;
+	p->pid = getpid();
+	rc = -pthread_mutex_init(&p->lock, NULL);
+	if (!rc)
+		rc = evp_attach(&p->g, NULL);
+	if (!rc)
+		rc = evu_wait_init(p, keep);
+	if (rc) {
+		evp_detach(p->g);
+		release(p);
+		return rc;
+	}
+	*h = &p->h;
+	return 0;
+}

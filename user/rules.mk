@@ -1,0 +1,44 @@
+# Shared libraries: position-independent objects in a tree of their own, and a
+# version script that says what is seen from outside.
+
+picobjs = $(patsubst %.c,$(BUILD)/pic/%.o,$(1))
+
+$(BUILD)/pic/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -fPIC -fvisibility=hidden $(call flags,$<) -c $< -o $@
+.PRECIOUS: $(BUILD)/pic/%.o
+
+# $(1) the file, $(2) its soname
+define shared
+	@mkdir -p $(@D)
+	$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,-soname,$(2) -Wl,-z,defs -Wl,-z,now \
+		-Wl,-rpath,'$$ORIGIN' -Wl,--version-script=$(filter %.map,$^) $(filter %.o %.so,$^) \
+		$(LDLIBS) -pthread -o $(LIB)/$(1)
+	@ln -sf $(1) $(LIB)/$(2)
+	@ln -sf $(2) $@
+endef
+
+$(LIB)/libxenevtchn.so: $(call picobjs,$(USER_SRCS) $(EVP_ALL) $(GUEST_SRCS)) \
+		user/libxenevtchn.map
+	$(call shared,libxenevtchn.so.1.2,libxenevtchn.so.1)
+
+$(LIB)/libxenctrl-2010.so: $(call picobjs,$(USER_2010_SRCS)) \
+		$(LIB)/libxenevtchn.so user/libxenctrl-2010.map
+	$(call shared,libxenctrl-2010.so.1.0,libxenctrl-2010.so.1)
+
+# In a folder of their own, so that installing changes nothing for programs
+# that use Xen's libraries.
+USER_DIR := $(PREFIX)/lib/evtchn
+
+define install_user
+	install -d "$(DESTDIR)$(USER_DIR)/pkgconfig" && \
+	cp -P $(USER_LIBS:.so=.so*) "$(DESTDIR)$(USER_DIR)" && \
+	for h in user/include/*.h; do \
+		install -D -m 644 "$$h" "$(DESTDIR)$(PREFIX)/include/evtchn/$${h##*/}" \
+			|| exit 1; \
+	done && \
+	for pc in xenevtchn xenctrl-2010; do \
+		sed 's,@PREFIX@,$(PREFIX),' user/$$pc.pc.in \
+			>"$(DESTDIR)$(USER_DIR)/pkgconfig/$$pc.pc" || exit 1; \
+	done
+endef
