@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 
 #include <xenevtchn.h>
 
@@ -429,6 +430,35 @@ static void pending_asleep_hears_of_ports_bound_later(void **state)
 	assert_int_equal(xenevtchn_close(h), 0);
 }
 
+/* What waited behind the mask comes by another thread's unmask. */
+static void pending_asleep_hears_of_an_unmask(void **state)
+{
+	xenevtchn_handle *h;
+	pthread_t thread;
+	int i, in, out;
+	void *got;
+
+	(void)state;
+	assert_int_equal(setenv("EVTCHN_SPIN_US", "0", 1), 0);
+	h = open_as("1");
+	in = xenevtchn_bind_unbound_port(h, DOMID_SELF);
+	out = xenevtchn_bind_interdomain(h, DOMID_SELF, (evtchn_port_t)in);
+	assert_int_equal(xenevtchn_pending(h), out);
+	assert_int_equal(xenevtchn_notify(h, (evtchn_port_t)out), 0);
+	assert_int_equal(xenevtchn_pending(h), in);
+	for (i = 0; i < ROUNDS; i++) {
+		assert_int_equal(xenevtchn_notify(h, (evtchn_port_t)out), 0);
+		assert_int_equal(pthread_create(&thread, NULL, await_event, h),
+				 0);
+		(void)sched_yield(); /* likely, not surely, asleep then */
+		assert_int_equal(xenevtchn_unmask(h, (evtchn_port_t)in), 0);
+		assert_int_equal(pthread_join(thread, &got), 0);
+		assert_int_equal((intptr_t)got, in);
+	}
+	assert_int_equal(xenevtchn_close(h), 0);
+	assert_int_equal(unsetenv("EVTCHN_SPIN_US"), 0);
+}
+
 /* Another thread asks for the descriptor while one waits. */
 static void pending_asleep_survives_the_first_fd(void **state)
 {
@@ -552,6 +582,7 @@ int main(int argc, char **argv)
 		TEST(readiness_follows_events_and_nothing_else),
 		TEST(broker_killed_descriptor_stays_quiet),
 		TEST(pending_asleep_hears_of_ports_bound_later),
+		TEST(pending_asleep_hears_of_an_unmask),
 		TEST(pending_asleep_survives_the_first_fd),
 		TEST(pending_interrupted_says_so),
 		TEST(fork_child_closes_parent_works_on),
