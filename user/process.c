@@ -2,7 +2,8 @@
 /*
  * The backend without Xen: the process host.
  *
- * The process is a domain (evp/evp.h), and one handler serves all its ports:
+ * Each handle is an attachment of its own to the domain (evp/evp.h), with its
+ * own ports and its own memory.  One handler serves all ports of a handle:
  * it masks the port, as Linux's device does, and puts it into a queue, where
  * pending() finds it.  What comes while a port is masked stays pending in the
  * guest library and is delivered, as one event, when it is unmasked.
@@ -10,9 +11,6 @@
  * Better than the device: a port that is closed leaves the queue, so nobody is
  * told of an event of a port that is somebody else's by now; and a port is in
  * the queue at most once, so the queue cannot overflow.
- *
- * One handle in a process so far, because a process attaches once: @owner
- * below is the only place that knows.
  *
  * Reading order: events, errors, ports, opening.
  */
@@ -22,7 +20,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <base/atomic.h>
 #include <evg/evg.h>
 #include <evp/evp.h>
 
@@ -246,13 +243,40 @@ static int limit(struct xenevtchn_handle *h, domid_t domid)
 
 /* --- opening and closing ---------------------------------------------------- */
 
-static evb_u32 owner; /* the process that has its one handle */
+/* The domain this process was given when nobody had said which, or -1. */
+static int own_domain = EVP_DOMAIN_ENV;
+static pthread_mutex_t own_domain_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static bool is_set(const char *name)
+{
+	const char *text = getenv(name);
+
+	return text && *text;
+}
+
+/* All handles of a process are in one domain. */
+static int attach(struct evu_process *p)
+{
+	bool told = is_set("EVTCHN_FD") || is_set("EVTCHN_DOMAIN");
+	struct evp_options o = {.domain = EVP_DOMAIN_ENV,
+				.spin_ns = EVP_SPIN_DEFAULT};
+	int rc;
+
+	if (told)
+		return evp_attach(&p->g, &o);
+	(void)pthread_mutex_lock(&own_domain_lock);
+	o.domain = own_domain;
+	rc = evp_attach(&p->g, &o);
+	if (!rc)
+		own_domain = evp_domid(p->g);
+	(void)pthread_mutex_unlock(&own_domain_lock);
+	return rc;
+}
 
 static void release(struct evu_process *p)
 {
 	(void)pthread_mutex_destroy(&p->lock);
 	free(p);
-	(void)evb_u32_xchg(&owner, 0);
 }
 
 /* A child has a copy of everything, but not the collector. */
@@ -287,22 +311,16 @@ static const struct evu_ops ops = {
 
 int evu_process_open(struct xenevtchn_handle **h, bool keep)
 {
-	uint32_t self = (uint32_t)getpid();
-	struct evu_process *p;
+	struct evu_process *p = calloc(1, sizeof(*p));
 	int rc;
 
-	if (evb_u32_xchg(&owner, self) == self)
-		return -EBUSY;
-	p = calloc(1, sizeof(*p));
-	if (!p) {
-		(void)evb_u32_xchg(&owner, 0);
+	if (!p)
 		return -ENOMEM;
-	}
 	p->h.ops = &ops;
 	p->pid = getpid();
 	rc = -pthread_mutex_init(&p->lock, NULL);
 	if (!rc)
-		rc = evp_attach(&p->g, NULL);
+		rc = attach(p);
 	if (!rc)
 		rc = evu_wait_init(p, keep);
 	if (rc) {

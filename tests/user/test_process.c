@@ -264,8 +264,6 @@ static void handles_wrong_flags_and_descriptors_refused(void **state)
 	assert_int_equal(errno, EBADF);
 	assert_null(xenevtchn_fdopen(NULL, fds[0], 0));
 	assert_int_equal(errno, EOPNOTSUPP);
-	assert_null(xenevtchn_open(NULL, 0)); /* a second one */
-	assert_int_equal(errno, EBUSY);
 	assert_int_equal(fcntl(xenevtchn_fd(h), F_GETFD), FD_CLOEXEC);
 	assert_int_equal(xenevtchn_close(h), 0);
 	assert_int_equal(xenevtchn_close(NULL), 0);
@@ -275,6 +273,44 @@ static void handles_wrong_flags_and_descriptors_refused(void **state)
 	assert_int_equal(xenevtchn_close(h), 0);
 	(void)close(fds[0]);
 	(void)close(fds[1]);
+}
+
+/* Two handles: ports are the domain's, but each is one handle's. */
+static void check_two_handles(xenevtchn_handle *a, xenevtchn_handle *b)
+{
+	int in, out;
+
+	assert_non_null(a);
+	assert_non_null(b);
+	in = xenevtchn_bind_unbound_port(a, DOMID_SELF);
+	assert_true(in > 0);
+	out = xenevtchn_bind_interdomain(b, DOMID_SELF, (evtchn_port_t)in);
+	assert_true(out > 0 && out != in); /* so it is the same domain */
+	expect_port(b, out);
+	EXPECT_ERROR(xenevtchn_notify(b, (evtchn_port_t)in), ENOTCONN);
+	EXPECT_ERROR(xenevtchn_unbind(a, (evtchn_port_t)out), ENOTCONN);
+	assert_int_equal(xenevtchn_notify(b, (evtchn_port_t)out), 0);
+	expect_port(a, in);
+	assert_int_equal(readiness(b, 0), 0);
+	assert_int_equal(xenevtchn_close(a), 0);
+	/* Its ports are gone, the other's are not. */
+	EXPECT_ERROR(
+		xenevtchn_bind_interdomain(b, DOMID_SELF, (evtchn_port_t)in),
+		EINVAL);
+	assert_int_equal(xenevtchn_notify(b, (evtchn_port_t)out), 0);
+	assert_int_equal(xenevtchn_close(b), 0);
+}
+
+static void handles_of_one_process_each_with_its_ports(void **state)
+{
+	xenevtchn_handle *a = open_as("1");
+
+	(void)state;
+	check_two_handles(a, xenevtchn_open(NULL, 0));
+	/* Nobody says which domain: still the same one for both. */
+	assert_int_equal(unsetenv("EVTCHN_DOMAIN"), 0);
+	a = xenevtchn_open(NULL, 0);
+	check_two_handles(a, xenevtchn_open(NULL, 0));
 }
 
 static void restrict_other_domains_are_out_of_reach(void **state)
@@ -578,6 +614,7 @@ int main(int argc, char **argv)
 		TEST(ports_that_are_not_ours_are_refused),
 		TEST(binds_that_cannot_be_have_xens_errors),
 		TEST(handles_wrong_flags_and_descriptors_refused),
+		TEST(handles_of_one_process_each_with_its_ports),
 		TEST(restrict_other_domains_are_out_of_reach),
 		TEST(readiness_follows_events_and_nothing_else),
 		TEST(broker_killed_descriptor_stays_quiet),

@@ -45,7 +45,7 @@ struct xentoollog_logger; /* accepted everywhere; nothing is ever logged */
 /*
  * xenevtchn_open - a handle, which owns the ports that are bound with it.
  *   EINVAL  @flags is neither 0 nor XENEVTCHN_NO_CLOEXEC
- *   EBUSY   process host: this process has a handle already
+ *   EBUSY   process host: the domain has its 1024 attachments
  *   others  of the device, or of evp_attach() (evp/evp.h)
  */
 xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger,
