@@ -167,7 +167,9 @@ static void *send_many(void *arg)
 	return NULL;
 }
 
-static double run_threads(unsigned int nr, unsigned long n, bool fresh)
+/* Thread i notifies vCPU i, or all notify vCPU 0. */
+static double run_threads(unsigned int nr, unsigned long n, bool fresh,
+			  unsigned int nr_targets)
 {
 	struct sender s[MAX_THREADS];
 	uint64_t start;
@@ -177,6 +179,8 @@ static double run_threads(unsigned int nr, unsigned long n, bool fresh)
 		s[i].n = n;
 		s[i].fresh = fresh;
 		connect_to_self(&s[i].port, &s[i].peer);
+		if (evc_bind_vcpu(&bench_domain, s[i].peer, i % nr_targets))
+			bench_die("bind_vcpu");
 		do_fill(APART);
 	}
 	start = now();
@@ -191,22 +195,27 @@ static double run_threads(unsigned int nr, unsigned long n, bool fresh)
 
 static double run_1_pending(unsigned long n)
 {
-	return run_threads(1, n, false);
+	return run_threads(1, n, false, 1);
 }
 
 static double run_2_pending(unsigned long n)
 {
-	return run_threads(2, n, false);
+	return run_threads(2, n, false, 2);
 }
 
 static double run_1_fresh(unsigned long n)
 {
-	return run_threads(1, n, true);
+	return run_threads(1, n, true, 1);
 }
 
 static double run_2_fresh(unsigned long n)
 {
-	return run_threads(2, n, true);
+	return run_threads(2, n, true, 2);
+}
+
+static double run_2_same(unsigned long n)
+{
+	return run_threads(2, n, true, 1);
 }
 
 /* --- which ------------------------------------------------------------------- */
@@ -220,6 +229,7 @@ static const struct bench_case {
 	{"fill", run_fill},	      {"reset", run_reset},
 	{"1-pending", run_1_pending}, {"2-pending", run_2_pending},
 	{"1-fresh", run_1_fresh},     {"2-fresh", run_2_fresh},
+	{"1-same", run_1_fresh},      {"2-same", run_2_same},
 };
 
 #define NR_CASES (sizeof(cases) / sizeof(cases[0]))

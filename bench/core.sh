@@ -104,7 +104,7 @@ echo "core: sends of several threads, each on a channel of its own (millions a s
 printf '  %-6s %-8s %10s %10s %10s\n' ABI event "1 thread" "2 threads" ratio
 : >"$out/threads.tsv"
 for abi in 2l fifo; do
-	for event in pending fresh; do
+	for event in pending fresh same; do # same: fresh, to one vCPU
 		line=""
 		for t in 1 2; do # more than CPUs say nothing
 			ns=$(median "$core" $abi $t-$event 2000000)

@@ -14,12 +14,12 @@
 struct evc_domain bench_domain;
 
 static struct evc_machine machine;
-static struct evc_vcpu vcpu[1];
+static struct evc_vcpu vcpu[2];
 static struct evc_channel channels[BENCH_BUCKETS][EVC_BUCKET_PORTS];
 static struct evc_channel *bucket[BENCH_BUCKETS];
 static uint64_t map[EVC_MAP_WORDS(BENCH_BUCKETS)];
 static struct evc_fifo fifo;
-static struct evc_fifo_vcpu fifo_vcpu[1];
+static struct evc_fifo_vcpu fifo_vcpu[2];
 static _Alignas(4096) struct shared_info shared;
 /* Guest frames: the array pages, then the control block. */
 static _Alignas(4096) uint32_t frame[PAGES + 1][EVC_FIFO_PAGE_PORTS];
@@ -35,8 +35,10 @@ static void go_fifo(void)
 	struct evtchn_init_control c = {.control_gfn = PAGES};
 	uint32_t i;
 
-	if (evc_init_control(&bench_domain, &c))
-		bench_die("init_control");
+	for (c.vcpu = 0; c.vcpu < 2; c.vcpu++, c.offset = 2048) {
+		if (evc_init_control(&bench_domain, &c))
+			bench_die("init_control");
+	}
 	for (i = 0; i < PAGES; i++) {
 		if (evc_expand_array(&bench_domain, i))
 			bench_die("expand_array");
@@ -51,7 +53,7 @@ void bench_start(bool with_fifo)
 		.width = EVC_WIDTH_64,
 		.shared_info = &shared,
 		.vcpu = vcpu,
-		.nr_vcpus = 1,
+		.nr_vcpus = 2,
 		.bucket = bucket,
 		.nr_buckets = BENCH_BUCKETS,
 		.map = map,

@@ -13,6 +13,8 @@ set style line 1 lc rgb "#1f77b4" lw 2 pt 7 ps 0.7
 set style line 2 lc rgb "#d62728" lw 2 pt 5 ps 0.7
 set style line 3 lc rgb "#1f77b4" lw 2 dt 2 pt 6 ps 0.7
 set style line 4 lc rgb "#d62728" lw 2 dt 2 pt 4 ps 0.7
+set style line 5 lc rgb "#1f77b4" lw 1 dt 3 pt 8 ps 0.7
+set style line 6 lc rgb "#d62728" lw 1 dt 3 pt 10 ps 0.7
 only(abi, column) = stringcolumn(1) eq abi ? column : NaN
 
 set output out."/ports.svg"
@@ -47,7 +49,10 @@ set xrange [0.5:2.5]
 set xtics 1
 set yrange [0:*]
 set key left top
+set key font ",11"
 plot data."/threads.tsv" using (only("2l-pending", $2)):3 with linespoints ls 1 title "2-level, pending already", \
      "" using (only("2l-fresh", $2)):3 with linespoints ls 3 title "2-level, fresh", \
+     "" using (only("2l-same", $2)):3 with linespoints ls 5 title "2-level, fresh, to one vCPU", \
      "" using (only("fifo-pending", $2)):3 with linespoints ls 2 title "FIFO, pending already", \
-     "" using (only("fifo-fresh", $2)):3 with linespoints ls 4 title "FIFO, fresh, one queue"
+     "" using (only("fifo-fresh", $2)):3 with linespoints ls 4 title "FIFO, fresh", \
+     "" using (only("fifo-same", $2)):3 with linespoints ls 6 title "FIFO, fresh, to one queue"
