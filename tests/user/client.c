@@ -95,23 +95,30 @@ static void call(xenevtchn_handle *h, unsigned domain, unsigned remote,
 	must(xenevtchn_unbind(h, (evtchn_port_t)port), "unbind");
 }
 
+/* Ports have no order: of two that are pending, the later may come first. */
+static void take_until(xenevtchn_handle *h, int last)
+{
+	int got;
+
+	do {
+		got = must(xenevtchn_pending(h), "pending");
+		must(xenevtchn_unmask(h, (evtchn_port_t)got), "unmask");
+	} while (got != last);
+}
+
 /* Two ports: one for the burst, the next one says that it is over. */
 static void take_burst(xenevtchn_handle *h, unsigned domain)
 {
 	int port = must(xenevtchn_bind_unbound_port(h, domain), "unbound");
 	int over = must(xenevtchn_bind_unbound_port(h, domain), "unbound");
-	int got;
 
 	printf("%d\n", port);
 	fflush(stdout);
 	if (over != port + 1)
 		exit(1);
-	do {
-		got = must(xenevtchn_pending(h), "pending");
-		must(xenevtchn_unmask(h, (evtchn_port_t)got), "unmask");
-	} while (got != over);
+	take_until(h, over);
 	must(xenevtchn_notify(h, (evtchn_port_t)over), "notify");
-	take(h, over, 0); /* goodbye */
+	take_until(h, over); /* goodbye */
 }
 
 static void burst(xenevtchn_handle *h, unsigned domain, unsigned remote,
