@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The machine the core is measured on: one domain with memory for 131,072
- * ports, and hooks that do nothing, so that only the core is measured.
+ * ports, and the template's hooks, which do nothing, so that only the core is
+ * measured.
  */
 #include "bench/machine.h"
 
@@ -117,93 +118,12 @@ void bench_set_mask(evtchn_port_t port, bool on)
 		frame[0][port] &= ~bit;
 }
 
-/* --- hooks ------------------------------------------------------------------- */
+/* --- hooks: those of hosts/template, but for the pages of FIFO --------------- */
 
-int evc_host_copy_in(struct evc_vcpu *v, void *dst, uint64_t addr, size_t len)
-{
-	(void)v, (void)dst, (void)addr, (void)len;
-	return -XEN_EFAULT;
-}
+void *__wrap_evc_host_map_frame(struct evc_domain *d, uint64_t gfn);
 
-int evc_host_copy_out(struct evc_vcpu *v, uint64_t addr, const void *src,
-		      size_t len)
-{
-	(void)v, (void)addr, (void)src, (void)len;
-	return -XEN_EFAULT;
-}
-
-struct evc_domain *evc_host_find_domain(struct evc_machine *m, domid_t domid)
-{
-	(void)m, (void)domid;
-	return NULL;
-}
-
-int evc_host_permit(const struct evc_domain *caller,
-		    const struct evc_domain *target, enum evc_permission what)
-{
-	return evc_default_policy(caller, target, what);
-}
-
-void evc_host_kick(struct evc_vcpu *v)
-{
-	(void)v;
-}
-
-void evc_host_wake(struct evc_vcpu *v)
-{
-	(void)v;
-}
-
-bool evc_host_upcall_enabled(struct evc_vcpu *v)
-{
-	(void)v;
-	return false;
-}
-
-struct evc_channel *evc_host_bucket(struct evc_domain *d, uint32_t index)
-{
-	(void)d, (void)index;
-	return NULL;
-}
-
-bool evc_host_should_yield(void)
-{
-	return false;
-}
-
-void evc_host_relax(void)
-{
-}
-
-int evc_host_pirq_permit(struct evc_domain *d, uint32_t pirq)
-{
-	(void)d, (void)pirq;
-	return -XEN_EPERM;
-}
-
-int evc_host_pirq_bind(struct evc_domain *d, uint32_t pirq, uint32_t flags)
-{
-	(void)d, (void)pirq, (void)flags;
-	return -XEN_EINVAL;
-}
-
-void evc_host_pirq_unbind(struct evc_domain *d, uint32_t pirq)
-{
-	(void)d, (void)pirq;
-}
-
-void evc_host_pirq_move(struct evc_domain *d, uint32_t pirq, uint32_t to)
-{
-	(void)d, (void)pirq, (void)to;
-}
-
-void *evc_host_map_frame(struct evc_domain *d, uint64_t gfn)
+void *__wrap_evc_host_map_frame(struct evc_domain *d, uint64_t gfn)
 {
 	(void)d;
 	return gfn <= PAGES ? frame[gfn] : NULL;
-}
-
-void evc_host_unmap_frame(struct evc_domain *d, void *page)
-{
-	(void)d, (void)page;
 }

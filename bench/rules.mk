@@ -1,6 +1,6 @@
-$(BUILD)/bench/core: $(call objs,bench/core.c bench/machine.c $(CORE_ALL))
+$(BUILD)/bench/core: $(call objs,bench/core.c bench/machine.c hosts/template/evc_host.c $(CORE_ALL))
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ -pthread $(LDLIBS) -o $@
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ -pthread -Wl,--wrap=evc_host_map_frame $(LDLIBS) -o $@
 $(BUILD)/bench/notify: $(call objs,bench/notify.c $(EVP_ALL) $(GUEST_SRCS))
 	$(program)
 $(BUILD)/bench/collect: $(call objs,bench/collect.c $(GUEST_SRCS))

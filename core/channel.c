@@ -77,9 +77,9 @@ int evc_alloc_unbound(struct evc_domain *d, domid_t dom, domid_t remote_dom,
 		rc = permit;
 	if (!rc) {
 		lock_channel(ch);
-		ch->u.remote_domid = remote_dom == DOMID_SELF ? d->domid
-							      : remote_dom;
-		ch->u.remote_generation = remote ? remote->generation : 0;
+		evc_channel_wait_for(
+			ch, remote_dom == DOMID_SELF ? d->domid : remote_dom,
+			remote);
 		evc_channel_open_locked(ch, EVC_ST_UNBOUND, 0);
 		unlock_channel(ch);
 		*port = ch->port;
@@ -110,6 +110,17 @@ static uint8_t care_of(const struct evc_channel *ch,
 	       (ch->consumer ? EVC_CARE_OWNED : 0);
 }
 
+/* Both change together (I2).  Locks: both channels'. */
+static void connect_ends(struct evc_channel *a, struct evc_channel *b)
+{
+	a->u.peer = b;
+	a->care = care_of(a, b);
+	a->state = EVC_ST_INTERDOMAIN;
+	b->u.peer = a;
+	b->care = care_of(b, a);
+	b->state = EVC_ST_INTERDOMAIN;
+}
+
 /*
  * @rc is 0, or the error that comes next if the remote port is right.  Locks:
  * the domain's of @local.
@@ -121,12 +132,8 @@ static int connect_locked(struct evc_channel *local, struct evc_channel *remote,
 	if (!waits_for(remote, local->domain))
 		rc = -XEN_EINVAL;
 	if (!rc) {
-		local->u.peer = remote;
-		local->care = care_of(local, remote);
 		evc_channel_open_locked(local, EVC_ST_INTERDOMAIN, 0);
-		remote->u.peer = local;
-		remote->care = care_of(remote, local);
-		remote->state = EVC_ST_INTERDOMAIN;
+		connect_ends(local, remote);
 		/* Something may have been sent before anybody was here. */
 		evc_post_locked(local);
 	}
@@ -171,14 +178,8 @@ bool evc_channel_join(struct evc_channel *a, struct evc_channel *b)
 
 	lock_two(a, b);
 	joined = waits_for(a, b->domain) && waits_for(b, a->domain);
-	if (joined) {
-		a->u.peer = b;
-		a->care = care_of(a, b);
-		a->state = EVC_ST_INTERDOMAIN;
-		b->u.peer = a;
-		b->care = care_of(b, a);
-		b->state = EVC_ST_INTERDOMAIN;
-	}
+	if (joined)
+		connect_ends(a, b);
 	unlock_two(a, b);
 
 	return joined;
@@ -211,8 +212,7 @@ int evc_bind_ipi(struct evc_domain *d, uint32_t vcpu, evtchn_port_t *port)
 static void leave_peer(const struct evc_channel *ch, struct evc_channel *peer)
 {
 	evc_limit_forget_locked(peer);
-	peer->u.remote_domid = ch->domain->domid;
-	peer->u.remote_generation = ch->domain->generation;
+	evc_channel_wait_for(peer, ch->domain->domid, ch->domain);
 	peer->state = EVC_ST_UNBOUND;
 	if (peer->notice)
 		evc_post_locked(peer);

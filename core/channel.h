@@ -45,6 +45,17 @@ void evc_channel_open_locked(struct evc_channel *ch, enum evc_state state,
 			     uint32_t vcpu);
 
 /*
+ * @ch is, or will be, UNBOUND for @domid; @bearer is the domain that has this
+ * id now, NULL: none has, and any that will may bind.  Locks: the channel's.
+ */
+static inline void evc_channel_wait_for(struct evc_channel *ch, domid_t domid,
+					const struct evc_domain *bearer)
+{
+	ch->u.remote_domid = domid;
+	ch->u.remote_generation = bearer ? bearer->generation : 0;
+}
+
+/*
  * Connect two ends that wait for each other; no event is posted.  False: they
  * do not, nothing was done.  They are not the same.  Locks: neither of theirs;
  * domain locks do not matter.

@@ -72,8 +72,7 @@ int evc_consumer_alloc(struct evc_domain *d, uint32_t vcpu, domid_t remote_dom,
 	rc = evc_port_find_free_locked(d, &ch);
 	if (!rc) {
 		lock_channel(ch);
-		ch->u.remote_domid = remote_dom;
-		ch->u.remote_generation = remote ? remote->generation : 0;
+		evc_channel_wait_for(ch, remote_dom, remote);
 		ch->consumer = consumer;
 		evc_channel_open_locked(ch, EVC_ST_UNBOUND, vcpu);
 		d->ports.nr_consumer++;

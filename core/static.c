@@ -144,10 +144,8 @@ static bool open_end(struct evc_domain *d, const struct evc_static_end *end,
 	lock_channel(ch);
 	opened = ch->state == EVC_ST_FREE && !evb_u8_load(&d->dying);
 	/* One that waits does so for the bearer of the id that is there now. */
-	if (opened || (ch->fixed && ch->state == EVC_ST_UNBOUND)) {
-		ch->u.remote_domid = other->domid;
-		ch->u.remote_generation = other->generation;
-	}
+	if (opened || (ch->fixed && ch->state == EVC_ST_UNBOUND))
+		evc_channel_wait_for(ch, other->domid, other);
 	if (opened) {
 		ch->fixed = true;
 		d->ports.nr_fixed++;

@@ -46,10 +46,9 @@ struct evu_process {
 	bool collected; /* there is a collector */
 	bool stop;
 	pthread_t collector;
-	bool asleep;	  /* pending() is, without a collector */
-	int kick;	  /* eventfd: wakes either of them */
-	bool kicked;	  /* it is readable */
-	uint32_t in_vain; /* looks in a row that found nothing */
+	bool asleep; /* pending() is, without a collector */
+	int kick;    /* eventfd: wakes either of them */
+	bool kicked; /* it is readable */
 };
 
 static inline struct evu_process *evu_process_of(struct xenevtchn_handle *h)

@@ -30,9 +30,6 @@
 #include <evg/platform.h>
 #include <evp/evp.h>
 
-#define PATIENCE 128 /* as evp_wait(): looks in vain until they get rare */
-#define PROBE	 16
-
 /* --- the descriptor --------------------------------------------------------- */
 
 static void ring(int fd)
@@ -169,18 +166,25 @@ static int64_t now(void)
 	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
 }
 
-/* Take what is there.  True: @port, or there is a collector now. */
-static bool look(struct evu_process *p, int *port)
+/* Take what is there.  True: @port, or there is a collector now.  Lock held. */
+static bool look_locked(struct evu_process *p, int *port)
 {
 	bool done;
 
-	evu_enter(p);
 	if (!p->collected)
 		(void)evp_poll(p->g);
 	done = !evu_queue_is_empty(p);
 	if (done)
 		*port = evu_take_port(p);
-	done |= p->collected;
+	return done || p->collected;
+}
+
+static bool look(struct evu_process *p, int *port)
+{
+	bool done;
+
+	evu_enter(p);
+	done = look_locked(p, port);
 	evu_leave(p);
 	return done;
 }
@@ -191,21 +195,26 @@ static bool look(struct evu_process *p, int *port)
  */
 static bool look_long(struct evu_process *p, int *port)
 {
-	int64_t ns = evp_spin_ns(p->g);
-	int64_t end;
+	int64_t ns, end;
+	bool done;
 
-	if (!ns || (p->in_vain >= PATIENCE && p->in_vain++ % PROBE))
-		return look(p, port);
+	evu_enter(p);
+	ns = evp_look_ns(p->g);
+	done = look_locked(p, port);
+	if (ns && done)
+		evp_look_done(p->g, true);
+	evu_leave(p);
+	if (!ns || done)
+		return done;
 	end = now() + ns;
 	do {
-		if (look(p, port)) {
-			p->in_vain = 0;
-			return true;
-		}
 		evg_plat_relax();
-	} while (now() < end);
-	p->in_vain++;
-	return false;
+		done = look(p, port);
+	} while (!done && now() < end);
+	evu_enter(p);
+	evp_look_done(p->g, done);
+	evu_leave(p);
+	return done;
 }
 
 /*

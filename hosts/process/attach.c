@@ -285,11 +285,6 @@ struct shared_info *evp_shared_info(struct evp_guest *g)
 	return g->shared;
 }
 
-int64_t evp_spin_ns(const struct evp_guest *g)
-{
-	return g->spin_ns;
-}
-
 bool evp_broker_is_there(const struct evp_guest *g)
 {
 	return g->control >= 0;

@@ -370,18 +370,28 @@ static bool is_alone(const struct evp_guest *g)
  * PATIENCE looks in vain are not too many; after that only every PROBEth wait
  * looks, until one finds something.
  */
+int64_t evp_look_ns(struct evp_guest *g)
+{
+	if (g->in_vain >= PATIENCE && g->in_vain++ % PROBE)
+		return 0;
+	return g->spin_ns;
+}
+
+void evp_look_done(struct evp_guest *g, bool found)
+{
+	g->in_vain = found ? 0 : g->in_vain + 1;
+}
+
 static bool look(struct evp_guest *g, int64_t now, int64_t deadline)
 {
-	int64_t ns = g->spin_ns;
+	int64_t ns = evp_look_ns(g);
+	bool found;
 
-	if (!ns || (g->in_vain >= PATIENCE && g->in_vain++ % PROBE))
+	if (!ns)
 		return false;
-	if (!spin(g, deadline - now > ns ? now + ns : deadline)) {
-		g->in_vain++;
-		return false;
-	}
-	g->in_vain = 0;
-	return true;
+	found = spin(g, deadline - now > ns ? now + ns : deadline);
+	evp_look_done(g, found);
+	return found;
 }
 
 /* One turn of waiting. */

@@ -19,24 +19,9 @@ static bool step_cas(evb_u32 *p, uint32_t *expected, uint32_t v)
 	return evb_u32_cas(p, expected, v);
 }
 
-#define evb_u32_cas	 step_cas
-#define evc_poll_wake	 step_poll_wake
-#define evc_poll	 step_poll
-#define evc_poll_32	 step_poll_32
-#define evc_poll_end	 step_poll_end
-#define evc_poll_is_over step_poll_is_over
-void step_poll_wake(struct evc_domain *d, evtchn_port_t port);
-int step_poll(struct evc_vcpu *v, uint64_t arg, uint64_t *timeout);
-int step_poll_32(struct evc_vcpu *v, uint64_t arg, uint64_t *timeout);
-bool step_poll_is_over(const struct evc_vcpu *v);
-void step_poll_end(struct evc_vcpu *v);
-#include "core/poll.c"
+#define evb_u32_cas step_cas
+#include "tests/lib/step_poll.h"
 #undef evb_u32_cas
-#undef evc_poll_wake
-#undef evc_poll
-#undef evc_poll_32
-#undef evc_poll_end
-#undef evc_poll_is_over
 
 static struct evc_domain *d1;
 static evtchn_port_t port;

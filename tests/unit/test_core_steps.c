@@ -66,24 +66,9 @@ static uint32_t step_xchg(evb_u32 *p, uint32_t v)
 	return old;
 }
 
-#define evb_u32_xchg	 step_xchg
-#define evc_poll_wake	 step_poll_wake
-#define evc_poll	 step_poll
-#define evc_poll_32	 step_poll_32
-#define evc_poll_end	 step_poll_end
-#define evc_poll_is_over step_poll_is_over
-void step_poll_wake(struct evc_domain *d, evtchn_port_t port);
-int step_poll(struct evc_vcpu *v, uint64_t arg, uint64_t *timeout);
-int step_poll_32(struct evc_vcpu *v, uint64_t arg, uint64_t *timeout);
-bool step_poll_is_over(const struct evc_vcpu *v);
-void step_poll_end(struct evc_vcpu *v);
-#include "core/poll.c"
+#define evb_u32_xchg step_xchg
+#include "tests/lib/step_poll.h"
 #undef evb_u32_xchg
-#undef evc_poll_wake
-#undef evc_poll
-#undef evc_poll_32
-#undef evc_poll_end
-#undef evc_poll_is_over
 
 /* --- a vcpu_info moves while an event is posted ---------------------------- */
 

@@ -168,8 +168,13 @@ int evp_wait(struct evp_guest *g, int64_t timeout_ns);
 int evp_fd(const struct evp_guest *g);
 bool evp_arm(struct evp_guest *g);
 
-/* For such a loop: how long evp_wait() would look before it sleeps. */
-int64_t evp_spin_ns(const struct evp_guest *g);
+/*
+ * For such a loop: how many ns it should look, with evp_poll(), before it sleeps,
+ * as evp_wait() would; 0: not at all.  After a look, say whether it found
+ * something: looks that were in vain again and again become rare.
+ */
+int64_t evp_look_ns(struct evp_guest *g);
+void evp_look_done(struct evp_guest *g, bool found);
 
 /* False: evtchnd is gone.  Connected channels work on, nothing else does. */
 bool evp_broker_is_there(const struct evp_guest *g);
