@@ -38,6 +38,11 @@ void evd_log(const struct evd_conn *c, const char *fmt, ...)
 	(void)fmt;
 }
 
+void evd_hypercall_abandon(struct evd_conn *c)
+{
+	(void)c;
+}
+
 void evd_detach(struct evd_conn *c)
 {
 	(void)c;

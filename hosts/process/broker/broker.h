@@ -37,9 +37,9 @@
 #include "../lane.h"
 #include "../proto.h"
 
-#define EVD_MAX_CONNS	 2048
+#define EVD_MAX_CONNS	 8192
 #define EVD_MAX_ATTS	 1024 /* of one domain */
-#define EVD_MAX_DOMAINS	 512
+#define EVD_MAX_DOMAINS	 4096
 #define EVD_MAX_QUEUE	 (1u << 20) /* bytes waiting for one peer to read */
 #define EVD_MAX_AWAITED	 64	    /* unanswered news before links stop */
 #define EVD_MSGS_IN_TURN 16	    /* of one peer before others get theirs */
@@ -68,7 +68,8 @@ struct evd_out {
 
 struct evd_conn {
 	struct evd_broker *broker;
-	struct evd_conn *next;
+	struct evd_conn *next, **at; /* of all; @at: what points here */
+	struct evd_conn *next_doomed;
 	int fd;
 	enum evd_state state;
 	pid_t pid;
@@ -117,11 +118,12 @@ struct evd_dom {
 	void *page;
 	struct evd_broker *broker;
 	struct evd_dom *next;
+	struct evd_dom *next_busy;
 	uint32_t nr_holders;
 	struct evd_att *atts, **atts_tail; /* the oldest first */
 	uint32_t nr_atts;
-	enum evd_work work;
-	bool reset_left;	   /* EVD_CLEAR: by somebody who died */
+	enum evd_work work; /* other than EVD_IDLE: it is on the busy list */
+	bool reset_left;    /* EVD_CLEAR: by somebody who died */
 	evtchn_port_t next_orphan; /* EVD_CLEAR: look from here on */
 	pid_t pid; /* of one who holds it; the first, if it does */
 	char name[EVP_NAME_MAX];
@@ -178,9 +180,12 @@ struct evd_broker {
 	int listener, epoll, lock; /* lock: held while we live */
 	bool exit_idle, verbose, was_used, is_over;
 	bool is_full; /* cannot accept: the listener is not watched */
-	uint32_t nr_conns, max_conns, nr_doms;
+	uint32_t nr_conns, max_conns, nr_doms, nr_resetting;
 	struct evd_conn *conns;
+	struct evd_conn *doomed; /* of these, those that end */
 	struct evd_dom *doms;
+	struct evd_dom *dom[DOMID_FIRST_RESERVED]; /* the same, by id */
+	struct evd_dom *busy;			   /* those with work left */
 	struct evd_port *closed;
 	uint64_t last_id; /* of lanes and links */
 	/* The hypercall being executed: whose, and what is guest memory in it. */
@@ -250,10 +255,15 @@ void evd_hypercall_abandon(struct evd_conn *c);
 int evd_dom_get(struct evd_broker *b, uint32_t want, const char *name,
 		struct evd_dom **d);
 struct evd_dom *evd_dom_find(struct evd_broker *b, uint32_t domid);
+/* The domain with the lowest id from @domid up. */
+struct evd_dom *evd_dom_from(struct evd_broker *b, uint32_t domid);
 void evd_dom_hold(struct evd_dom *d, struct evd_conn *c);
 void evd_dom_release(struct evd_conn *c);
 
-/* Do all the work that is left to do on a domain, or one step of it. */
+/* @work has to be done on @d: loop.c will.  EVD_DESTROY is never taken back. */
+void evd_dom_begin(struct evd_dom *d, enum evd_work work);
+
+/* Do all of it now; or one step, of every domain that has some. */
 void evd_dom_finish(struct evd_dom *d);
 bool evd_doms_step(struct evd_broker *b);
 

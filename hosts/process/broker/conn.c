@@ -56,6 +56,9 @@ struct evd_conn *evd_conn_new(struct evd_broker *b, int fd)
 	c->out_tail = &c->out;
 	(void)evd_conn_check_peer(fd, &c->pid, &c->uid);
 	c->next = b->conns;
+	c->at = &b->conns;
+	if (c->next)
+		c->next->at = &c->next;
 	b->conns = c;
 	b->nr_conns++;
 	b->was_used = true;
@@ -171,6 +174,8 @@ void evd_doom(struct evd_conn *c, const char *why)
 	if (c->doomed)
 		return;
 	c->doomed = true;
+	c->next_doomed = c->broker->doomed;
+	c->broker->doomed = c;
 	if (why)
 		evd_log(c, "connection closed: %s", why);
 	else if (c->broker->verbose)
@@ -179,6 +184,7 @@ void evd_doom(struct evd_conn *c, const char *why)
 
 static void destroy(struct evd_conn *c)
 {
+	evd_hypercall_abandon(c);
 	evd_detach(c);
 	evd_dom_release(c);
 	while (c->out) {
@@ -190,22 +196,19 @@ static void destroy(struct evd_conn *c)
 	(void)shutdown(c->fd, SHUT_RDWR);
 	(void)close(c->fd);
 	c->broker->nr_conns--;
+	*c->at = c->next;
+	if (c->next)
+		c->next->at = c->at;
 	free(c);
 }
 
 void evd_conns_reap(struct evd_broker *b)
 {
-	struct evd_conn **at = &b->conns;
 	struct evd_conn *c;
 
-	while ((c = *at)) {
-		if (!c->doomed) {
-			at = &c->next;
-			continue;
-		}
-		*at = c->next;
+	/* The end of one may doom others. */
+	while ((c = b->doomed)) {
+		b->doomed = c->next_doomed;
 		destroy(c);
-		/* Its end may have doomed one before it in the list. */
-		at = &b->conns;
 	}
 }

@@ -14,13 +14,14 @@
 
 struct evd_dom *evd_dom_find(struct evd_broker *b, uint32_t domid)
 {
-	struct evd_dom *d;
+	return domid < DOMID_FIRST_RESERVED ? b->dom[domid] : NULL;
+}
 
-	for (d = b->doms; d; d = d->next) {
-		if (d->core.domid == domid)
-			return d;
-	}
-	return NULL;
+struct evd_dom *evd_dom_from(struct evd_broker *b, uint32_t domid)
+{
+	while (domid < DOMID_FIRST_RESERVED && !b->dom[domid])
+		domid++;
+	return evd_dom_find(b, domid);
 }
 
 struct evd_port *evd_port(struct evd_dom *d, evtchn_port_t port)
@@ -85,6 +86,7 @@ static int make(struct evd_broker *b, uint32_t domid, const char *name,
 	d->atts_tail = &d->atts;
 	d->next = b->doms;
 	b->doms = d;
+	b->dom[domid] = d;
 	b->nr_doms++;
 	if (domid == 0)
 		evc_machine_set_hwdom(&b->machine, &d->core);
@@ -144,7 +146,7 @@ void evd_dom_release(struct evd_conn *c)
 		return;
 	c->dom = NULL;
 	if (--d->nr_holders == 0) {
-		d->work = EVD_DESTROY;
+		evd_dom_begin(d, EVD_DESTROY);
 		return;
 	}
 	while (other->dom != d)
@@ -160,9 +162,31 @@ static void take_away(struct evd_dom *d)
 	while (*at != d)
 		at = &(*at)->next;
 	*at = d->next;
+	b->dom[d->core.domid] = NULL;
 	b->nr_doms--;
 	free_dom(d);
 	evc_virq_raise_global(&b->machine, VIRQ_DOM_EXC);
+}
+
+/* --- work that takes long ---------------------------------------------------- */
+
+void evd_dom_begin(struct evd_dom *d, enum evd_work work)
+{
+	if (d->work == EVD_IDLE) {
+		d->next_busy = d->broker->busy;
+		d->broker->busy = d;
+	}
+	if (d->work != EVD_DESTROY)
+		d->work = work;
+}
+
+static void remove_busy(struct evd_dom *d)
+{
+	struct evd_dom **at = &d->broker->busy;
+
+	while (*at != d)
+		at = &(*at)->next_busy;
+	*at = d->next_busy;
 }
 
 static bool clear_step(struct evd_dom *d)
@@ -192,6 +216,7 @@ static bool step(struct evd_dom *d)
 	evd_links_sync(d->broker);
 	if (more)
 		return true;
+	remove_busy(d);
 	if (d->work == EVD_DESTROY)
 		take_away(d);
 	else
@@ -211,8 +236,8 @@ bool evd_doms_step(struct evd_broker *b)
 	struct evd_dom *d, *next;
 	bool more = false;
 
-	for (d = b->doms; d; d = next) {
-		next = d->next;
+	for (d = b->busy; d; d = next) {
+		next = d->next_busy;
 		more |= step(d);
 	}
 	return more;

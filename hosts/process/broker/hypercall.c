@@ -144,6 +144,7 @@ void evd_hypercall(struct evd_conn *c, const struct evp_hypercall *m)
 						 : execute(c, m->cmd, r);
 	if (r->rc == -XEN_ERESTART) {
 		c->resetting = true;
+		c->broker->nr_resetting++;
 		c->reset_seq = m->hdr.seq;
 		return;
 	}
@@ -158,6 +159,7 @@ void evd_hypercall_continue(struct evd_conn *c)
 	if (c->reset.rc == -XEN_ERESTART)
 		return;
 	c->resetting = false;
+	c->broker->nr_resetting--;
 	answer(c, &c->reset, c->reset_seq);
 }
 
@@ -169,9 +171,10 @@ void evd_hypercall_abandon(struct evd_conn *c)
 	if (!c->resetting)
 		return;
 	get_argument(&a, &c->reset);
+	c->broker->nr_resetting--;
 	d = named(c, a.reset.dom);
 	if (!d || d->work == EVD_DESTROY)
 		return;
-	d->work = EVD_CLEAR;
+	evd_dom_begin(d, EVD_CLEAR);
 	d->reset_left = true;
 }

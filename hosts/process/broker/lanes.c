@@ -157,9 +157,8 @@ void evd_detach(struct evd_conn *c)
 
 	if (!a)
 		return;
-	evd_hypercall_abandon(c);
 	part(a);
-	a->dom->work = EVD_CLEAR;
+	evd_dom_begin(a->dom, EVD_CLEAR);
 	evd_disown(a);
 	evd_links_forget(a);
 	while ((p = a->pairs)) {

@@ -11,19 +11,6 @@
 
 #include "broker.h"
 
-/* The domain with the lowest id from @domid up. */
-static struct evd_dom *dom_from(struct evd_broker *b, uint32_t domid)
-{
-	struct evd_dom *d, *best = NULL;
-
-	for (d = b->doms; d; d = d->next) {
-		if (d->core.domid >= domid &&
-		    (!best || d->core.domid < best->core.domid))
-			best = d;
-	}
-	return best;
-}
-
 static bool status_of(struct evd_dom *d, evtchn_port_t port,
 		      struct evtchn_status *st)
 {
@@ -51,7 +38,7 @@ void evd_list_domains(struct evd_conn *c, const struct evp_domains *m)
 
 	memset(&r, 0, sizeof(r));
 	r.next = UINT32_MAX;
-	while ((d = dom_from(c->broker, domid))) {
+	while ((d = evd_dom_from(c->broker, domid))) {
 		if (r.count == EVP_DOMAINS_PER_PAGE) {
 			r.next = d->core.domid;
 			break;
@@ -137,7 +124,7 @@ static uint32_t fill_from(struct evd_dom *d, uint32_t port,
 void evd_list_ports(struct evd_conn *c, const struct evp_list *m)
 {
 	struct evp_list_page r;
-	struct evd_dom *d = dom_from(c->broker, m->domid);
+	struct evd_dom *d = evd_dom_from(c->broker, m->domid);
 	uint32_t port = d && d->core.domid == m->domid ? m->port : 0;
 	uint32_t work = WORK_PER_PAGE;
 	size_t len;
@@ -151,7 +138,7 @@ void evd_list_ports(struct evd_conn *c, const struct evp_list *m)
 			r.next_port = port;
 			break;
 		}
-		d = dom_from(c->broker, d->core.domid + 1u);
+		d = evd_dom_from(c->broker, d->core.domid + 1u);
 	}
 	len = offsetof(struct evp_list_page, entry) +
 	      r.count * sizeof(r.entry[0]);

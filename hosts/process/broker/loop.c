@@ -104,7 +104,7 @@ static bool step_resets(struct evd_broker *b)
 	struct evd_conn *c;
 	bool more = false;
 
-	for (c = b->conns; c; c = c->next) {
+	for (c = b->nr_resetting ? b->conns : NULL; c; c = c->next) {
 		if (!c->resetting || c->doomed)
 			continue;
 		evd_hypercall_continue(c);
@@ -113,29 +113,18 @@ static bool step_resets(struct evd_broker *b)
 	return more;
 }
 
-static bool has_doomed(const struct evd_broker *b)
-{
-	const struct evd_conn *c;
-
-	for (c = b->conns; c; c = c->next) {
-		if (c->doomed)
-			return true;
-	}
-	return false;
-}
-
 /* Steps 3 and 4.  True: there is more to do. */
 static bool work(struct evd_broker *b)
 {
 	bool more = step_resets(b);
 
-	if (has_doomed(b)) {
+	if (b->doomed) {
 		evd_conns_reap(b);
 		accept_again(b);
 	}
 	more |= evd_doms_step(b);
 	/* What was sent on the way may have doomed somebody. */
-	return more || has_doomed(b);
+	return more || b->doomed;
 }
 
 /* --- the loop --------------------------------------------------------------- */

@@ -112,7 +112,7 @@ static bool may_be(const struct evd_conn *c, uint32_t domid)
 static void drop_unheld(struct evd_dom *d)
 {
 	if (!d->nr_holders)
-		d->work = EVD_DESTROY;
+		evd_dom_begin(d, EVD_DESTROY);
 }
 
 static void on_attach(struct evd_conn *c, const union request *m,
