@@ -26,6 +26,13 @@ $(LIB)/libxenctrl-2010.so: $(call picobjs,$(USER_2010_SRCS)) \
 		$(LIB)/libxenevtchn.so user/libxenctrl-2010.map
 	$(call shared,libxenctrl-2010.so.1.0,libxenctrl-2010.so.1)
 
+# Of the process host, only what is needed without being a guest.
+GRANT_SRCS := $(EVP_CONTROL_SRCS) hosts/process/grant.c \
+	hosts/process/grant_copy.c hosts/process/session.c
+$(LIB)/libxengnttab.so: $(call picobjs,$(USER_GNTTAB_SRCS) $(GRANT_SRCS)) \
+		user/libxengnttab.map
+	$(call shared,libxengnttab.so.1.2,libxengnttab.so.1)
+
 # In a folder of their own, so that installing changes nothing for programs
 # that use Xen's libraries.
 USER_DIR := $(PREFIX)/lib/evtchn
@@ -37,7 +44,7 @@ define install_user
 		install -D -m 644 "$$h" "$(DESTDIR)$(PREFIX)/include/evtchn/$${h##*/}" \
 			|| exit 1; \
 	done && \
-	for pc in xenevtchn xenctrl-2010; do \
+	for pc in xenevtchn xenctrl-2010 xengnttab; do \
 		sed 's,@PREFIX@,$(PREFIX),' user/$$pc.pc.in \
 			>"$(DESTDIR)$(USER_DIR)/pkgconfig/$$pc.pc" || exit 1; \
 	done

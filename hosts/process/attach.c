@@ -7,7 +7,6 @@
  * added to the instance with 0 as its data; no lane has that number.
  */
 #include <errno.h>
-#include <limits.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "guest.h"
+#include "session.h"
 
 #define SPIN_NS 50000
 
@@ -29,40 +29,6 @@ static void enter(void)
 
 /* --- options ---------------------------------------------------------------- */
 
-static int number(const char *what, const char *text, long max, long *out)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtol(text, &end, 10);
-	if (errno || end == text || *end || *out < 0 || *out > max)
-		return evp_fail(-EINVAL, "%s=%s is no number from 0 to %ld",
-				what, text, max);
-	return 0;
-}
-
-static int env_number(const char *name, long max, long *out)
-{
-	const char *text = getenv(name);
-
-	return text && *text ? number(name, text, max, out) : 0;
-}
-
-static int find_domain(const struct evp_options *o, uint32_t *domid)
-{
-	long n = EVP_DOMID_ANY;
-	int rc = 0;
-
-	if (o->domain == EVP_DOMAIN_ENV)
-		rc = env_number("EVTCHN_DOMAIN", DOMID_FIRST_RESERVED - 1, &n);
-	else if (o->domain >= 0 && o->domain < (int)DOMID_FIRST_RESERVED)
-		n = o->domain;
-	else
-		rc = evp_fail(-EINVAL, "%d is no domain id", o->domain);
-	*domid = (uint32_t)n;
-	return rc;
-}
-
 static int default_spin(int64_t *ns)
 {
 	cpu_set_t cpus;
@@ -72,7 +38,7 @@ static int default_spin(int64_t *ns)
 	/* Spinning on the only CPU keeps the sender off it. */
 	if (!sched_getaffinity(0, sizeof(cpus), &cpus) && CPU_COUNT(&cpus) < 2)
 		us = 0;
-	rc = env_number("EVTCHN_SPIN_US", 1000000, &us);
+	rc = evp_env_number("EVTCHN_SPIN_US", 1000000, &us);
 	*ns = us * INT64_C(1000);
 	return rc;
 }
@@ -85,34 +51,7 @@ static int find_spin(const struct evp_options *o, int64_t *ns)
 	return o->spin_ns >= 0 ? 0 : evp_fail(-EINVAL, "bad spin_ns");
 }
 
-/* --- connecting ------------------------------------------------------------- */
-
-static int connect_path(const char *path, int *fd)
-{
-	int rc = evp_control_connect(path, fd);
-
-	if (rc)
-		return rc;
-	rc = evp_control_hello(*fd, NULL);
-	if (rc)
-		(void)close(*fd);
-	return rc;
-}
-
-static int connect_default(int *fd)
-{
-	char path[PATH_MAX];
-	const char *env = getenv("EVTCHN_FD");
-	long session = -1;
-	int rc = env_number("EVTCHN_FD", INT_MAX, &session);
-
-	if (rc)
-		return rc;
-	if (env && *env)
-		return evp_control_adopt((int)session, fd);
-	rc = evp_default_socket(path, sizeof(path), false);
-	return rc ? rc : connect_path(path, fd);
-}
+/* --- attaching -------------------------------------------------------------- */
 
 static int ask_attach(int fd, uint32_t domid, const char *name,
 		      struct evp_packet *p)
@@ -200,8 +139,7 @@ static int attach(struct evp_guest *g, const struct evp_options *o,
 	int rc = lend_memory(g);
 
 	if (!rc)
-		rc = o->socket ? connect_path(o->socket, &g->control)
-			       : connect_default(&g->control);
+		rc = evp_connect(o->socket, &g->control);
 	if (rc)
 		return rc;
 	rc = ask_attach(g->control, domid, name, &p);
@@ -227,7 +165,7 @@ int evp_attach(struct evp_guest **out, const struct evp_options *o)
 	g->control = g->epoll = -1;
 	if (!o)
 		o = &defaults;
-	rc = find_domain(o, &domid);
+	rc = evp_find_domain(o, &domid);
 	if (!rc)
 		rc = find_spin(o, &g->spin_ns);
 	if (!rc)

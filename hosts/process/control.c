@@ -251,7 +251,7 @@ static int receive(int fd, struct evp_packet *p, enum evp_type type, size_t len)
 	if (rc)
 		return evp_fail(rc, "the broker closed the connection");
 	rc = check_answer(p, type, len);
-	if (rc || type != EVP_ATTACHED)
+	if (rc || (type != EVP_ATTACHED && type != EVP_GRANT_MAPPED))
 		evp_packet_close_fds(p);
 	return rc;
 }
@@ -259,7 +259,13 @@ static int receive(int fd, struct evp_packet *p, enum evp_type type, size_t len)
 int evp_ask(int fd, const void *msg, size_t len, struct evp_packet *p,
 	    enum evp_type type, size_t min_len)
 {
-	int rc = evp_send_packet(fd, msg, len, NULL, 0, 0);
+	return evp_ask_with(fd, msg, len, -1, p, type, min_len);
+}
+
+int evp_ask_with(int fd, const void *msg, size_t len, int with,
+		 struct evp_packet *p, enum evp_type type, size_t min_len)
+{
+	int rc = evp_send_packet(fd, msg, len, &with, with >= 0, 0);
 
 	/* A refusal may be waiting: look, even when the broker hung up. */
 	if (rc && rc != -ECONNRESET)

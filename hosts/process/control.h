@@ -88,6 +88,10 @@ void evp_packet_close_fds(struct evp_packet *p);
 int evp_ask(int fd, const void *msg, size_t len, struct evp_packet *p,
 	    enum evp_type type, size_t min_len);
 
+/* The same, with the descriptor @with sent along; it stays open here. */
+int evp_ask_with(int fd, const void *msg, size_t len, int with,
+		 struct evp_packet *p, enum evp_type type, size_t min_len);
+
 /* Fill a name field of a message, cutting what is too long. */
 void evp_copy_name(char *to, const char *name);
 

@@ -17,8 +17,9 @@
  * A domain may have several of both; all of them hold it.
  *
  * A connection handed in with ADOPT starts in QUERY and may attach only to the
- * domain of the session it came through.  DOMAINS and LIST are answered in
- * QUERY and SESSION, HYPERCALL, ACK and CLEAN are taken in ATTACHED.
+ * domain of the session it came through, or be another session for it.  DOMAINS
+ * and LIST are answered in QUERY and SESSION, HYPERCALL, ACK and CLEAN are taken
+ * in ATTACHED, GRANT_... in SESSION: proto_grant.h has these.
  *
  * Events do not come this way: see lane.h.  What comes is the news about which
  * lane and slot a port uses.  It is in the order in which the broker did
@@ -61,7 +62,7 @@
 #include <abi/xen.h>
 
 #define EVP_MAGIC    0x43564531u /* "1EVC" */
-#define EVP_VERSION  2
+#define EVP_VERSION  3
 #define EVP_MSG_MAX  4096 /* bytes; no message is larger */
 #define EVP_ARG_MAX  32	  /* bytes of a hypercall's structure */
 #define EVP_NAME_MAX 32	  /* with the NUL */
@@ -72,15 +73,20 @@
 
 enum evp_type {
 	/* to the broker; the answer is in the comment */
-	EVP_HELLO = 1,	   /* WELCOME */
-	EVP_RESERVE = 2,   /* RESERVED */
-	EVP_ATTACH = 3,	   /* ATTACHED, with two descriptors */
-	EVP_ADOPT = 4,	   /* WELCOME, on the one descriptor sent along */
-	EVP_HYPERCALL = 5, /* RESULT */
-	EVP_DOMAINS = 6,   /* DOMAIN_PAGE */
-	EVP_LIST = 7,	   /* LIST_PAGE */
-	EVP_ACK = 8,	   /* no answer */
-	EVP_CLEAN = 9,	   /* no answer */
+	EVP_HELLO = 1,		/* WELCOME */
+	EVP_RESERVE = 2,	/* RESERVED */
+	EVP_ATTACH = 3,		/* ATTACHED, with two descriptors */
+	EVP_ADOPT = 4,		/* WELCOME, on the one descriptor sent along */
+	EVP_HYPERCALL = 5,	/* RESULT */
+	EVP_DOMAINS = 6,	/* DOMAIN_PAGE */
+	EVP_LIST = 7,		/* LIST_PAGE */
+	EVP_ACK = 8,		/* no answer */
+	EVP_CLEAN = 9,		/* no answer */
+	EVP_GRANT_REGION = 10,	/* GRANT_REGION_IS; comes with a memfd */
+	EVP_GRANT_SHARE = 11,	/* GRANT_SHARED */
+	EVP_GRANT_UNSHARE = 12, /* GRANT_DONE */
+	EVP_GRANT_MAP = 13,	/* GRANT_MAPPED, with a descriptor or none */
+	EVP_GRANT_UNMAP = 14,	/* GRANT_DONE */
 	/* answers; seq is that of the question */
 	EVP_WELCOME = 32,
 	EVP_REFUSED = 33, /* to any question but HYPERCALL */
@@ -89,6 +95,10 @@ enum evp_type {
 	EVP_RESULT = 36,
 	EVP_DOMAIN_PAGE = 37,
 	EVP_LIST_PAGE = 38,
+	EVP_GRANT_REGION_IS = 39,
+	EVP_GRANT_SHARED = 40,
+	EVP_GRANT_DONE = 41,
+	EVP_GRANT_MAPPED = 42,
 	/* news; seq is 0 */
 	EVP_LANE = 64, /* with three descriptors */
 	EVP_CONNECT = 65,

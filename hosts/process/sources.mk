@@ -10,7 +10,10 @@ EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/kick.c \
 	hosts/process/lane.c \
 	hosts/process/news.c \
+	hosts/process/grant.c \
+	hosts/process/grant_copy.c \
 	hosts/process/sched.c \
+	hosts/process/session.c \
 	hosts/process/wait.c
 
 EVTCHND_SRCS := \
@@ -19,12 +22,15 @@ EVTCHND_SRCS := \
 	hosts/process/broker/domain.c \
 	hosts/process/broker/evc_host.c \
 	hosts/process/broker/evtchnd.c \
+	hosts/process/broker/grants.c \
+	hosts/process/broker/hold.c \
 	hosts/process/broker/hypercall.c \
 	hosts/process/broker/lanes.c \
 	hosts/process/broker/link.c \
 	hosts/process/broker/listen.c \
 	hosts/process/broker/listing.c \
 	hosts/process/broker/log.c \
+	hosts/process/broker/mapping.c \
 	hosts/process/broker/loop.c \
 	hosts/process/broker/owner.c \
 	hosts/process/broker/requests.c \

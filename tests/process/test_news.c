@@ -43,6 +43,11 @@ void evd_hypercall_abandon(struct evd_conn *c)
 	(void)c;
 }
 
+void evd_grants_end(struct evd_conn *c)
+{
+	(void)c;
+}
+
 void evd_detach(struct evd_conn *c)
 {
 	(void)c;

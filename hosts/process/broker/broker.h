@@ -21,7 +21,8 @@
  * it, loop.c takes it away when the current message is done.
  *
  * Reading order: loop.c, conn.c, requests.c, hypercall.c, domain.c, owner.c,
- * link.c, lanes.c, deliver_lane.c; evtchnd.c and listen.c for starting up.
+ * link.c, lanes.c, deliver_lane.c; grants.h for shared pages; evtchnd.c and
+ * listen.c for starting up.
  */
 #ifndef EVTCHND_BROKER_H
 #define EVTCHND_BROKER_H
@@ -45,6 +46,7 @@
 #define EVD_MSGS_IN_TURN 16	    /* of one peer before others get theirs */
 #define EVD_FDS_PER_CONN 4	    /* socket, epoll, bell, one in flight */
 #define EVD_FDS_RESERVED 32
+#define EVD_MAX_REGIONS	 8192  /* descriptors kept for grants: grants.h */
 #define EVD_IDLE_MS	 10000 /* look again whether nobody wants us */
 #define EVD_RETRY_MS	 1000 /* accept again after running out of descriptors */
 #define EVD_NR_PORTS	 EVTCHN_2L_NR_CHANNELS_64
@@ -85,6 +87,8 @@ struct evd_conn {
 	bool resetting;
 	struct evp_result reset;
 	uint32_t reset_seq;
+	struct evd_grants
+		*grants; /* NULL: neither shares nor maps (grants.h) */
 };
 
 /*
@@ -98,8 +102,9 @@ struct evd_port {
 	struct evd_dom *dom;
 	evtchn_port_t port;
 	uint32_t nr_closings;
-	bool closed; /* is on the list of closed ports */
-	bool orphan; /* its owner died: will be closed */
+	uint32_t nr_holds; /* somebody has still to send on it: hold.c */
+	bool closed;	   /* is on the list of closed ports */
+	bool orphan;	   /* its owner died: will be closed */
 	bool parked; /* an event waits for an owner; an orphan's never gets one */
 };
 
@@ -127,6 +132,7 @@ struct evd_dom {
 	evtchn_port_t next_orphan; /* EVD_CLEAR: look from here on */
 	pid_t pid; /* of one who holds it; the first, if it does */
 	char name[EVP_NAME_MAX];
+	struct evd_table *grants; /* NULL: never had any */
 };
 
 struct evd_att {
@@ -187,7 +193,8 @@ struct evd_broker {
 	struct evd_dom *dom[DOMID_FIRST_RESERVED]; /* the same, by id */
 	struct evd_dom *busy;			   /* those with work left */
 	struct evd_port *closed;
-	uint64_t last_id; /* of lanes and links */
+	uint64_t last_id; /* of lanes, links and regions */
+	uint32_t nr_regions, max_regions;
 	/* The hypercall being executed: whose, and what is guest memory in it. */
 	struct evd_att *caller;
 	uint8_t *arg;
@@ -298,6 +305,9 @@ void evd_links_sync(struct evd_broker *b);
 /* An ACK or CLEAN came.  False: nobody asked for it. */
 bool evd_link_answer(struct evd_att *a, const struct evp_link_msg *m);
 
+/* @p stays open, but not for its owner. */
+void evd_link_shut(struct evd_port *p);
+
 /* @p loses its owner: so does its end of the link. */
 void evd_link_forget(struct evd_port *p);
 
@@ -326,6 +336,41 @@ void evd_disown(struct evd_att *a);
 
 /* Close some orphans of @d.  True: there are more. */
 bool evd_close_orphans(struct evd_dom *d);
+
+/*
+ * Keep @port open, for one who has still to send on it.  False: no such port.
+ * With release() it is sent on, if @notify, and closed, if it was to be.
+ */
+bool evd_port_hold(struct evd_dom *d, evtchn_port_t port);
+void evd_port_release(struct evd_dom *d, evtchn_port_t port,
+		      uint32_t nr_closings, bool notify);
+
+/* For its owner a held port is closed now.  False: it is not held. */
+bool evd_port_shut(struct evd_dom *d, evtchn_port_t port);
+
+/* --- grants.c, mapping.c ----------------------------------------------------- */
+
+struct evp_grant_region;
+struct evp_grant_share;
+struct evp_grant_unshare;
+struct evp_grant_map;
+struct evp_grant_unmap;
+struct evd_table;
+
+void evd_grant_region(struct evd_conn *c, const struct evp_grant_region *m,
+		      struct evp_packet *p);
+void evd_grant_share(struct evd_conn *c, const struct evp_grant_share *m);
+void evd_grant_unshare(struct evd_conn *c, const struct evp_grant_unshare *m,
+		       size_t len);
+void evd_grant_map(struct evd_conn *c, const struct evp_grant_map *m,
+		   size_t len);
+void evd_grant_unmap(struct evd_conn *c, const struct evp_grant_unmap *m);
+
+/* @c dies: unmap and unshare what it has, and tell those who asked for it. */
+void evd_grants_end(struct evd_conn *c);
+
+/* A domain's table goes with it, or later. */
+void evd_table_put(struct evd_table *t);
 
 /* --- deliver_lane.c --------------------------------------------------------- */
 

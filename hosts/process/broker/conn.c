@@ -185,6 +185,7 @@ void evd_doom(struct evd_conn *c, const char *why)
 static void destroy(struct evd_conn *c)
 {
 	evd_hypercall_abandon(c);
+	evd_grants_end(c);
 	evd_detach(c);
 	evd_dom_release(c);
 	while (c->out) {

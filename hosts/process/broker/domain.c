@@ -41,6 +41,7 @@ static void free_dom(struct evd_dom *d)
 		free(d->bucket[i]);
 		free(d->port[i]);
 	}
+	evd_table_put(d->grants);
 	free(d->page);
 	free(d);
 }

@@ -139,21 +139,35 @@ static int find_path(struct options *o)
 	return rc;
 }
 
-/* Descriptors decide how many connections there can be. */
-static uint32_t max_conns(void)
+static uint32_t at_most(rlim_t n, uint32_t max)
 {
-	struct rlimit r;
+	return n < max ? (uint32_t)n : max;
+}
 
-	if (getrlimit(RLIMIT_NOFILE, &r))
-		return 64;
-	r.rlim_cur = r.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &r);
-	(void)getrlimit(RLIMIT_NOFILE, &r);
-	if (r.rlim_cur < EVD_FDS_RESERVED + EVD_FDS_PER_CONN)
-		return 1;
-	r.rlim_cur = (r.rlim_cur - EVD_FDS_RESERVED) / EVD_FDS_PER_CONN;
-	return r.rlim_cur < EVD_MAX_CONNS ? (uint32_t)r.rlim_cur
-					  : EVD_MAX_CONNS;
+/*
+ * Descriptors decide how many connections there can be, and how many regions:
+ * a quarter of them is for these, and what connections cannot use.
+ */
+static void set_limits(struct evd_broker *b)
+{
+	struct rlimit r = {.rlim_cur = 0};
+	rlim_t left, regions;
+
+	if (!getrlimit(RLIMIT_NOFILE, &r)) {
+		r.rlim_cur = r.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &r);
+		(void)getrlimit(RLIMIT_NOFILE, &r);
+	}
+	left = r.rlim_cur > EVD_FDS_RESERVED ? r.rlim_cur - EVD_FDS_RESERVED
+					     : 0;
+	regions = left / 4;
+	b->max_conns =
+		at_most((left - regions) / EVD_FDS_PER_CONN, EVD_MAX_CONNS);
+	if (!b->max_conns)
+		b->max_conns = 1;
+	else
+		left -= b->max_conns * EVD_FDS_PER_CONN;
+	b->max_regions = at_most(left, EVD_MAX_REGIONS);
 }
 
 /* The socket is open: whoever started us may go on. */
@@ -221,7 +235,7 @@ int main(int argc, char **argv)
 	b.path = o.socket;
 	b.exit_idle = o.exit_idle;
 	b.verbose = o.verbose;
-	b.max_conns = max_conns();
+	set_limits(&b);
 	evc_machine_init(&b.machine, false, &b);
 	evd_hold_signals();
 	if (evd_listen(&b))

@@ -123,6 +123,25 @@ static void follow_up(struct evd_conn *c, uint32_t cmd,
 	}
 }
 
+/* Closed for its owner, while somebody has still to send on it? */
+static bool is_shut(struct evd_conn *c, uint32_t cmd,
+		    const struct evp_result *r)
+{
+	union argument a;
+
+	if (cmd != EVTCHNOP_close || r->arg_len < sizeof(a.port))
+		return false;
+	get_argument(&a, r);
+	return evd_port_shut(c->dom, a.port);
+}
+
+static int perform(struct evd_conn *c, uint32_t cmd, struct evp_result *r)
+{
+	if (is_foreign(c, cmd, r))
+		return -XEN_ENOTCONN;
+	return is_shut(c, cmd, r) ? 0 : execute(c, cmd, r);
+}
+
 static void answer(struct evd_conn *c, struct evp_result *r, uint32_t seq)
 {
 	size_t len = offsetof(struct evp_result, arg) + r->arg_len;
@@ -140,8 +159,7 @@ void evd_hypercall(struct evd_conn *c, const struct evp_hypercall *m)
 	memcpy(r->arg, m->arg, m->arg_len);
 	r->rc = -XEN_ENOSYS;
 	if (m->nr == __HYPERVISOR_event_channel_op)
-		r->rc = is_foreign(c, m->cmd, r) ? -XEN_ENOTCONN
-						 : execute(c, m->cmd, r);
+		r->rc = perform(c, m->cmd, r);
 	if (r->rc == -XEN_ERESTART) {
 		c->resetting = true;
 		c->broker->nr_resetting++;

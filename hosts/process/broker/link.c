@@ -203,6 +203,7 @@ static void on_closed(struct evd_port *p, const struct evd_att *caller)
 	bool unasked = owner && owner != caller;
 
 	p->closed = p->orphan = false;
+	p->nr_holds = 0;
 	p->nr_closings++;
 	p->att = NULL;
 	if (owner)
@@ -210,6 +211,22 @@ static void on_closed(struct evd_port *p, const struct evd_att *caller)
 	if (l)
 		break_link(l, l->dom[1] == p->dom && l->port[1] == p->port,
 			   unasked);
+}
+
+void evd_link_shut(struct evd_port *p)
+{
+	struct evd_att *owner = p->att;
+	struct evd_link *l = p->link;
+
+	p->att = NULL;
+	p->parked = false;
+	if (owner) {
+		(void)evp_lane_take_slot(owner->lane, p->port);
+		tell_closed(owner, p->port, false);
+	}
+	if (l)
+		break_link(l, l->dom[1] == p->dom && l->port[1] == p->port,
+			   false);
 }
 
 void evd_links_sync(struct evd_broker *b)

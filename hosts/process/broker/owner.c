@@ -67,13 +67,53 @@ void evd_disown(struct evd_att *a)
 	a->dom->next_orphan = 1;
 }
 
+/* --- ports that are kept (hold.c) ------------------------------------------- */
+
+bool evd_port_hold(struct evd_dom *d, evtchn_port_t port)
+{
+	struct evd_port *p = evd_port(d, port);
+
+	if (!p || p->orphan || !is_open(d, port))
+		return false;
+	p->nr_holds++;
+	return true;
+}
+
+bool evd_port_shut(struct evd_dom *d, evtchn_port_t port)
+{
+	struct evd_port *p = evd_port(d, port);
+
+	if (!p || !p->nr_holds)
+		return false;
+	p->orphan = true;
+	evd_link_shut(p);
+	return true;
+}
+
+void evd_port_release(struct evd_dom *d, evtchn_port_t port,
+		      uint32_t nr_closings, bool notify)
+{
+	struct evd_port *p = evd_port(d, port);
+
+	if (p->nr_closings != nr_closings)
+		return; /* by a reset: it may be another one by now */
+	if (notify)
+		(void)evc_send(&d->core, port);
+	if (--p->nr_holds || !p->orphan)
+		return;
+	d->next_orphan = 1;
+	evd_dom_begin(d, EVD_CLEAR);
+}
+
+/* --- closing what the dead left ---------------------------------------------- */
+
 bool evd_close_orphans(struct evd_dom *d)
 {
 	unsigned int left = EVC_BUCKET_PORTS;
 	struct evd_port *p;
 
 	for (; left && (p = evd_port(d, d->next_orphan)); d->next_orphan++) {
-		if (!p->orphan)
+		if (!p->orphan || p->nr_holds)
 			continue;
 		(void)evc_close(&d->core, p->port);
 		left--;

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../proto_grant.h"
 #include "broker.h"
 
 union request {
@@ -22,6 +23,11 @@ union request {
 	struct evp_domains domains;
 	struct evp_list list;
 	struct evp_link_msg link;
+	struct evp_grant_region region;
+	struct evp_grant_share share;
+	struct evp_grant_unshare unshare;
+	struct evp_grant_map map;
+	struct evp_grant_unmap unmap;
 };
 
 /* A name goes to other people's terminals. */
@@ -77,22 +83,39 @@ static void refuse_domain(struct evd_conn *c, uint32_t seq, uint32_t domid,
 	evd_refuse(c, seq, rc, text);
 }
 
+/* Who came through a session can be its domain only, and need not name it. */
+static bool may_be(struct evd_conn *c, uint32_t seq, uint32_t *domid)
+{
+	if (c->only_domid == EVP_DOMID_ANY)
+		return true;
+	if (*domid != EVP_DOMID_ANY && *domid != c->only_domid) {
+		evd_refuse(c, seq, -EACCES,
+			   "this session is for another domain");
+		return false;
+	}
+	*domid = c->only_domid;
+	return true;
+}
+
 static void on_reserve(struct evd_conn *c, const union request *m,
 		       struct evp_packet *p)
 {
 	const struct evp_reserve *r = &m->reserve;
 	struct evp_reserved a = {.pad = 0};
+	uint32_t want = r->domid;
 	struct evd_dom *d;
 	int rc;
 
 	(void)p;
-	if (c->only_domid != EVP_DOMID_ANY || !is_name(r->name)) {
+	if (!is_name(r->name)) {
 		evd_doom(c, "bad RESERVE");
 		return;
 	}
-	rc = evd_dom_get(c->broker, r->domid, r->name, &d);
+	if (!may_be(c, m->hdr.seq, &want))
+		return;
+	rc = evd_dom_get(c->broker, want, r->name, &d);
 	if (rc) {
-		refuse_domain(c, m->hdr.seq, r->domid, rc);
+		refuse_domain(c, m->hdr.seq, want, rc);
 		return;
 	}
 	evd_dom_hold(d, c);
@@ -100,12 +123,6 @@ static void on_reserve(struct evd_conn *c, const union request *m,
 	a.domid = d->core.domid;
 	evp_hdr_init(&a.hdr, EVP_RESERVED, sizeof(a), m->hdr.seq);
 	evd_send(c, &a, sizeof(a), NULL, 0);
-}
-
-static bool may_be(const struct evd_conn *c, uint32_t domid)
-{
-	return c->only_domid == EVP_DOMID_ANY || domid == EVP_DOMID_ANY ||
-	       domid == c->only_domid;
 }
 
 /* A domain nobody holds, made for somebody who did not come. */
@@ -128,13 +145,8 @@ static void on_attach(struct evd_conn *c, const union request *m,
 		evd_doom(c, "bad ATTACH");
 		return;
 	}
-	if (!may_be(c, want)) {
-		evd_refuse(c, m->hdr.seq, -EACCES,
-			   "this session is for another domain");
+	if (!may_be(c, m->hdr.seq, &want))
 		return;
-	}
-	if (c->only_domid != EVP_DOMID_ANY)
-		want = c->only_domid;
 	rc = evd_dom_get(c->broker, want, r->name, &d);
 	if (rc) {
 		refuse_domain(c, m->hdr.seq, want, rc);
@@ -272,6 +284,40 @@ static void on_answer(struct evd_conn *c, const union request *m,
 		evd_doom(c, "an answer to nothing");
 }
 
+/* --- grants ------------------------------------------------------------------ */
+
+static void on_region(struct evd_conn *c, const union request *m,
+		      struct evp_packet *p)
+{
+	evd_grant_region(c, &m->region, p);
+}
+
+static void on_share(struct evd_conn *c, const union request *m,
+		     struct evp_packet *p)
+{
+	(void)p;
+	evd_grant_share(c, &m->share);
+}
+
+static void on_unshare(struct evd_conn *c, const union request *m,
+		       struct evp_packet *p)
+{
+	evd_grant_unshare(c, &m->unshare, p->len);
+}
+
+static void on_map(struct evd_conn *c, const union request *m,
+		   struct evp_packet *p)
+{
+	evd_grant_map(c, &m->map, p->len);
+}
+
+static void on_unmap(struct evd_conn *c, const union request *m,
+		     struct evp_packet *p)
+{
+	(void)p;
+	evd_grant_unmap(c, &m->unmap);
+}
+
 /* --- dispatch --------------------------------------------------------------- */
 
 #define IN(state) (1u << EVD_##state)
@@ -303,6 +349,17 @@ static const struct row rows[] = {
 		     IN(ATTACHED), 0},
 	[EVP_CLEAN] = {on_answer, sizeof(struct evp_link_msg), false,
 		       IN(ATTACHED), 0},
+	[EVP_GRANT_REGION] = {on_region, sizeof(struct evp_grant_region), false,
+			      IN(SESSION), 1},
+	[EVP_GRANT_SHARE] = {on_share, sizeof(struct evp_grant_share), false,
+			     IN(SESSION), 0},
+	[EVP_GRANT_UNSHARE] = {on_unshare,
+			       offsetof(struct evp_grant_unshare, ref), true,
+			       IN(SESSION), 0},
+	[EVP_GRANT_MAP] = {on_map, offsetof(struct evp_grant_map, ref), true,
+			   IN(SESSION), 0},
+	[EVP_GRANT_UNMAP] = {on_unmap, sizeof(struct evp_grant_unmap), false,
+			     IN(SESSION), 0},
 };
 
 #define NR_ROWS (sizeof(rows) / sizeof(rows[0]))

@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Grant tables: which pages a domain shares, and with whom.
+ *
+ * The broker has one descriptor for each region, never one for each grant; it
+ * maps a region only if it has to write a byte into one that is sealed against
+ * writing.  A region comes from a hostile process, so it must be a memfd of the
+ * size that was said and sealed against shrinking: nobody who maps it can be
+ * made to fault.
+ *
+ * Reading order: tables, regions, sharing, unsharing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "grants.h"
+
+#define FIRST_ENTRIES 64
+
+/* --- tables ------------------------------------------------------------------ */
+
+/* Put the entries from @from on into the free list, the lowest first. */
+static void add_free(struct evd_table *t, uint32_t from)
+{
+	uint32_t i = t->nr;
+
+	while (i-- > from) {
+		t->grant[i].next = t->free;
+		t->free = i;
+	}
+}
+
+static bool grow(struct evd_table *t)
+{
+	uint32_t old = t->nr, nr = old ? 2 * old : FIRST_ENTRIES;
+	struct evd_grant *g;
+
+	if (nr > EVP_GRANTS_MAX)
+		return false;
+	g = realloc(t->grant, nr * sizeof(*g));
+	if (!g)
+		return false;
+	memset(g + old, 0, (nr - old) * sizeof(*g));
+	t->grant = g;
+	t->nr = nr;
+	add_free(t, old ? old : EVP_GRANT_RESERVED);
+	return true;
+}
+
+static struct evd_table *table_of(struct evd_dom *d)
+{
+	struct evd_table *t = d->grants;
+
+	if (t)
+		return t;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return NULL;
+	t->refs = 1;
+	t->free = EVP_GRANT_ANY;
+	if (!grow(t)) {
+		free(t);
+		return NULL;
+	}
+	d->grants = t;
+	return t;
+}
+
+void evd_table_put(struct evd_table *t)
+{
+	if (!t || --t->refs)
+		return;
+	free(t->grant);
+	free(t);
+}
+
+struct evd_grant *evd_grant(struct evd_table *t, uint32_t ref)
+{
+	return t && ref < t->nr && t->grant[ref].region ? &t->grant[ref] : NULL;
+}
+
+static void free_if_unused(struct evd_table *t, uint32_t ref)
+{
+	struct evd_grant *g = &t->grant[ref];
+
+	if (g->conn || g->nr_maps)
+		return;
+	*g = (struct evd_grant){.region = NULL};
+	if (ref < EVP_GRANT_RESERVED)
+		return;
+	g->next = t->free;
+	t->free = ref;
+}
+
+void evd_grant_put(struct evd_table *t, uint32_t ref)
+{
+	t->grant[ref].nr_maps--;
+	free_if_unused(t, ref);
+}
+
+struct evd_grants *evd_grants_of(struct evd_conn *c)
+{
+	if (!c->grants) {
+		c->grants = calloc(1, sizeof(*c->grants));
+		if (c->grants)
+			c->grants->shared = EVP_GRANT_ANY;
+	}
+	return c->grants;
+}
+
+/* --- regions ----------------------------------------------------------------- */
+
+static bool is_region(int fd, const struct evp_grant_region *m)
+{
+	const int want = F_SEAL_SHRINK | F_SEAL_GROW;
+	struct statfs fs;
+	struct stat st;
+
+	/* Huge pages have seals, too, but another file system. */
+	return !fstatfs(fd, &fs) && fs.f_type == TMPFS_MAGIC &&
+	       (fcntl(fd, F_GET_SEALS) & (want | F_SEAL_SEAL)) == want &&
+	       !fstat(fd, &st) &&
+	       st.st_size == (off_t)m->nr_pages * EVP_PAGE_SIZE;
+}
+
+/* False: the descriptor is not good for it. */
+static bool seal(struct evd_region *r, bool notifies)
+{
+	int seals = F_SEAL_SEAL;
+
+	if (!r->writable) {
+		seals |= F_SEAL_FUTURE_WRITE;
+		/* Later this is as impossible for us. */
+		if (notifies) {
+			r->byte = mmap(NULL, EVP_PAGE_SIZE, PROT_WRITE,
+				       MAP_SHARED, r->fd, 0);
+			if (r->byte == MAP_FAILED) {
+				r->byte = NULL;
+				return false;
+			}
+		}
+	}
+	return !fcntl(r->fd, F_ADD_SEALS, seals);
+}
+
+static void free_region(struct evd_region *r)
+{
+	if (r->byte)
+		(void)munmap(r->byte, EVP_PAGE_SIZE);
+	if (r->fd >= 0)
+		(void)close(r->fd);
+	r->broker->nr_regions--;
+	r->table->nr_regions--;
+	evd_table_put(r->table);
+	free(r);
+}
+
+void evd_region_put(struct evd_region *r, uint32_t refs)
+{
+	r->refs -= refs;
+	if (!r->refs)
+		free_region(r);
+}
+
+/* Its connection shares nothing of it any more. */
+static void forget_region(struct evd_region *r)
+{
+	*r->at = r->next;
+	if (r->next)
+		r->next->at = r->at;
+	evd_region_put(r, 1);
+}
+
+static struct evd_region *new_region(struct evd_conn *c,
+				     const struct evp_grant_region *m)
+{
+	struct evd_grants *cg = c->grants;
+	struct evd_region *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->id = ++c->broker->last_id;
+	r->broker = c->broker;
+	r->table = c->dom->grants;
+	r->fd = -1;
+	r->nr_pages = m->nr_pages;
+	r->refs = 1; /* the connection's */
+	r->domid = m->domid == DOMID_SELF ? c->dom->core.domid : m->domid;
+	r->writable = m->flags & EVP_GRANT_WRITABLE;
+	r->next = cg->regions;
+	r->at = &cg->regions;
+	if (r->next)
+		r->next->at = &r->next;
+	cg->regions = r;
+	r->broker->nr_regions++;
+	r->table->nr_regions++;
+	r->table->refs++;
+	return r;
+}
+
+static bool has_room(struct evd_conn *c, uint32_t seq)
+{
+	const struct evd_broker *b = c->broker;
+	uint32_t share =
+		(b->max_regions + EVD_REGION_SHARE - 1) / EVD_REGION_SHARE;
+	char text[EVP_TEXT_MAX];
+
+	if (!evd_grants_of(c) || !table_of(c->dom)) {
+		evd_refuse(c, seq, -ENOMEM, "no memory for a grant table");
+		return false;
+	}
+	if (b->nr_regions < b->max_regions &&
+	    c->dom->grants->nr_regions < share)
+		return true;
+	(void)snprintf(text, sizeof(text),
+		       "no descriptor left for grants (%u, %u of one domain): "
+		       "share more pages at once, or raise evtchnd's `ulimit "
+		       "-n`",
+		       b->max_regions, share);
+	evd_refuse(c, seq, -EMFILE, text);
+	return false;
+}
+
+void evd_grant_region(struct evd_conn *c, const struct evp_grant_region *m,
+		      struct evp_packet *p)
+{
+	struct evp_grant_region_is a = {.region = 0};
+	struct evd_region *r;
+
+	if (!m->nr_pages || m->nr_pages > EVP_REGION_PAGES ||
+	    m->flags & ~(EVP_GRANT_WRITABLE | EVP_GRANT_NOTIFIES) ||
+	    !is_region(p->fd[0], m)) {
+		evd_doom(c, "bad GRANT_REGION");
+		return;
+	}
+	if (!has_room(c, m->hdr.seq))
+		return;
+	r = new_region(c, m);
+	if (!r) {
+		evd_refuse(c, m->hdr.seq, -ENOMEM, "no memory for a region");
+		return;
+	}
+	r->fd = p->fd[0];
+	p->nr_fds = 0;
+	if (!seal(r, m->flags & EVP_GRANT_NOTIFIES)) {
+		forget_region(r);
+		evd_doom(c, "bad GRANT_REGION");
+		return;
+	}
+	a.region = r->id;
+	evp_hdr_init(&a.hdr, EVP_GRANT_REGION_IS, sizeof(a), m->hdr.seq);
+	evd_send(c, &a, sizeof(a), NULL, 0);
+}
+
+/* --- sharing ----------------------------------------------------------------- */
+
+static struct evd_region *find_region(const struct evd_conn *c, uint64_t id)
+{
+	struct evd_region *r = c->grants ? c->grants->regions : NULL;
+
+	while (r && r->id != id)
+		r = r->next;
+	return r;
+}
+
+static bool is_fine(const struct evd_region *r, const struct evp_grant_share *m)
+{
+	return r && m->count && m->count <= EVP_GRANTS_PER_MSG &&
+	       m->page < r->nr_pages && m->count <= r->nr_pages - m->page &&
+	       (m->count == 1 || (m->at == EVP_GRANT_ANY && !m->notify.what)) &&
+	       (m->at == EVP_GRANT_ANY || m->at < EVP_GRANT_RESERVED) &&
+	       (r->writable || r->byte || !(m->notify.what & EVP_NOTIFY_BYTE));
+}
+
+/* A free entry, or EVP_GRANT_ANY. */
+static uint32_t take_entry(struct evd_table *t)
+{
+	uint32_t ref;
+
+	if (t->free == EVP_GRANT_ANY && !grow(t))
+		return EVP_GRANT_ANY;
+	ref = t->free;
+	t->free = t->grant[ref].next;
+	return ref;
+}
+
+static void enter(struct evd_conn *c, uint32_t ref, struct evd_region *r,
+		  uint32_t page)
+{
+	struct evd_grants *cg = c->grants;
+	struct evd_grant *g = &r->table->grant[ref];
+
+	*g = (struct evd_grant){.region = r,
+				.conn = c,
+				.page = page,
+				.next = cg->shared,
+				.prev = EVP_GRANT_ANY};
+	if (g->next != EVP_GRANT_ANY)
+		r->table->grant[g->next].prev = ref;
+	cg->shared = ref;
+	r->refs++;
+	r->nr_shared++;
+}
+
+static void leave(struct evd_conn *c, uint32_t ref)
+{
+	struct evd_table *t = c->dom->grants;
+	struct evd_grant *g = &t->grant[ref];
+
+	if (g->prev == EVP_GRANT_ANY)
+		c->grants->shared = g->next;
+	else
+		t->grant[g->prev].next = g->next;
+	if (g->next != EVP_GRANT_ANY)
+		t->grant[g->next].prev = g->prev;
+}
+
+/* Returns whether somebody has it mapped. */
+static bool unshare(struct evd_conn *c, uint32_t ref)
+{
+	struct evd_table *t = c->dom->grants;
+	struct evd_grant *g = &t->grant[ref];
+	struct evd_region *r = g->region;
+	bool busy = g->nr_maps;
+
+	if (g->hold) {
+		evd_hold_end(g->hold, r, true);
+		free(g->hold);
+		g->hold = NULL;
+	}
+	leave(c, ref);
+	g->conn = NULL;
+	free_if_unused(t, ref);
+	if (!--r->nr_shared)
+		forget_region(r);
+	evd_region_put(r, 1); /* mappings have their own */
+	return busy;
+}
+
+static int share_one(struct evd_conn *c, const struct evp_grant_share *m,
+		     struct evd_region *r, uint32_t ref)
+{
+	struct evd_hold *h = NULL;
+	int rc;
+
+	if (m->notify.what) {
+		h = calloc(1, sizeof(*h));
+		if (!h)
+			return -ENOMEM;
+		rc = evd_hold_take(c, &m->notify, m->page, h);
+		if (rc) {
+			free(h);
+			return rc;
+		}
+	}
+	enter(c, ref, r, m->page);
+	r->table->grant[ref].hold = h;
+	return 0;
+}
+
+/* One page, at a place of its own or with a notification. */
+static int share_special(struct evd_conn *c, const struct evp_grant_share *m,
+			 struct evd_region *r, uint32_t *ref)
+{
+	struct evd_table *t = r->table;
+	int rc;
+
+	*ref = m->at == EVP_GRANT_ANY ? take_entry(t) : m->at;
+	if (*ref == EVP_GRANT_ANY)
+		return -ENOSPC;
+	if (t->grant[*ref].region)
+		return -EBUSY;
+	rc = share_one(c, m, r, *ref);
+	if (rc)
+		free_if_unused(t, *ref);
+	return rc;
+}
+
+static int share_plain(struct evd_conn *c, const struct evp_grant_share *m,
+		       struct evd_region *r, uint32_t *ref)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->count; i++) {
+		ref[i] = take_entry(r->table);
+		if (ref[i] == EVP_GRANT_ANY)
+			break;
+		enter(c, ref[i], r, m->page + i);
+	}
+	if (i == m->count)
+		return 0;
+	r->nr_shared++; /* or the region would go with the last one */
+	while (i--)
+		(void)unshare(c, ref[i]);
+	r->nr_shared--;
+	return -ENOSPC;
+}
+
+static void refuse_share(struct evd_conn *c, const struct evp_grant_share *m,
+			 int rc)
+{
+	char text[EVP_TEXT_MAX];
+
+	if (rc == -ENOSPC)
+		(void)snprintf(text, sizeof(text),
+			       "domain %u has no grant left of its %u",
+			       c->dom->core.domid, EVP_GRANTS_MAX);
+	else if (rc == -EBUSY)
+		(void)snprintf(text, sizeof(text),
+			       "grant %u of domain %u is in use", m->at,
+			       c->dom->core.domid);
+	else
+		(void)snprintf(text, sizeof(text),
+			       "domain %u cannot notify on port %u",
+			       c->dom->core.domid, m->notify.port);
+	evd_refuse(c, m->hdr.seq, rc, text);
+}
+
+void evd_grant_share(struct evd_conn *c, const struct evp_grant_share *m)
+{
+	struct evd_region *r = find_region(c, m->region);
+	struct evp_grant_shared a = {.count = m->count};
+	size_t len;
+	int rc;
+
+	if (!is_fine(r, m)) {
+		evd_doom(c, "bad GRANT_SHARE");
+		return;
+	}
+	if (m->at != EVP_GRANT_ANY || m->notify.what)
+		rc = share_special(c, m, r, a.ref);
+	else
+		rc = share_plain(c, m, r, a.ref);
+	if (rc) {
+		refuse_share(c, m, rc);
+		if (!r->nr_shared)
+			forget_region(r);
+		return;
+	}
+	len = offsetof(struct evp_grant_shared, ref) +
+	      m->count * sizeof(a.ref[0]);
+	evp_hdr_init(&a.hdr, EVP_GRANT_SHARED, len, m->hdr.seq);
+	evd_send(c, &a, len, NULL, 0);
+}
+
+/* --- unsharing --------------------------------------------------------------- */
+
+void evd_grant_unshare(struct evd_conn *c, const struct evp_grant_unshare *m,
+		       size_t len)
+{
+	struct evp_grant_done a = {.nr_busy = 0};
+	struct evd_grant *g;
+	uint32_t i;
+
+	if (!m->count || m->count > EVP_GRANTS_PER_MSG ||
+	    len != offsetof(struct evp_grant_unshare, ref) +
+			    m->count * sizeof(m->ref[0])) {
+		evd_doom(c, "bad GRANT_UNSHARE");
+		return;
+	}
+	for (i = 0; i < m->count; i++) {
+		g = evd_grant(c->dom->grants, m->ref[i]);
+		if (!g || g->conn != c) {
+			evd_doom(c, "unshares what it does not share");
+			return;
+		}
+		a.nr_busy += unshare(c, m->ref[i]);
+	}
+	evp_hdr_init(&a.hdr, EVP_GRANT_DONE, sizeof(a), m->hdr.seq);
+	evd_send(c, &a, sizeof(a), NULL, 0);
+}
+
+void evd_grants_end(struct evd_conn *c)
+{
+	struct evd_grants *cg = c->grants;
+
+	if (!cg)
+		return;
+	evd_unmap_all(c);
+	while (cg->shared != EVP_GRANT_ANY)
+		(void)unshare(c, cg->shared);
+	while (cg->regions)
+		forget_region(cg->regions);
+	free(cg);
+	c->grants = NULL;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Grants in the broker: who may map which page.
+ *
+ *   grants.c   a domain's table: sharing and unsharing
+ *   mapping.c  using another domain's grants
+ *   hold.c     what happens when a page is unmapped or unshared: a byte is
+ *              cleared, an event is sent, on a port that is kept for it
+ *
+ * Who keeps whom alive:
+ *
+ *   region   a memfd; lives while a grant or a mapping refers to it
+ *   table    of a domain; lives while the domain or a mapping of its grants does
+ *   grant    an entry of a table.  Shared by a connection, until that unshares
+ *            it or ends; then, while somebody has it mapped, the entry is
+ *            *ended*: it keeps its number and its page, and nobody can map it
+ *   mapping  of a connection, until that unmaps it or ends
+ *
+ * A mapping outlives the domain whose pages it shows; what it shows stays.
+ */
+#ifndef EVTCHND_GRANTS_H
+#define EVTCHND_GRANTS_H
+
+#include "../proto_grant.h"
+#include "broker.h"
+
+#define EVD_REGION_SHARE 4 /* one domain has at most one in so many of them */
+
+/* A port that is not closed before an event was sent on it. */
+struct evd_hold {
+	uint32_t what;	 /* EVP_NOTIFY_..., 0: nothing to do */
+	uint32_t offset; /* of the byte, in the region */
+	struct evd_dom *dom;
+	evtchn_port_t port;
+	uint32_t nr_closings; /* the port's, when it was taken */
+};
+
+struct evd_region {
+	uint64_t id;
+	struct evd_broker *broker;
+	struct evd_table *table;
+	struct evd_region *next, **at; /* of the connection that shares it */
+	int fd;
+	uint32_t nr_pages;
+	uint32_t nr_shared; /* grants that can be mapped */
+	uint32_t refs;	    /* and those, and mapped pages */
+	domid_t domid;
+	bool writable;
+	uint8_t *byte; /* its page, where it cannot be written otherwise */
+};
+
+struct evd_grant {
+	struct evd_region *region; /* NULL: free */
+	struct evd_conn *conn;	   /* who shares it; NULL: ended */
+	struct evd_hold *hold;	   /* for unsharing it */
+	uint32_t page;
+	uint32_t nr_maps;
+	uint32_t next, prev; /* of the connection, or in the free list */
+};
+
+struct evd_table {
+	struct evd_grant *grant;
+	uint32_t nr; /* entries there are */
+	uint32_t free;
+	uint32_t nr_regions;
+	uint32_t refs;
+};
+
+struct evd_mapping {
+	struct evd_table *table;
+	struct evd_region *region;
+	struct evd_hold hold;
+	uint32_t count;
+	uint32_t ref[];
+};
+
+struct evd_number {
+	struct evd_mapping *map; /* NULL: free */
+	uint32_t next_free;
+};
+
+/* What a connection shares and maps. */
+struct evd_grants {
+	struct evd_region *regions;
+	uint32_t shared;	/* the first grant, or EVP_GRANT_ANY */
+	struct evd_number *map; /* mappings by number, from 1 up */
+	uint32_t nr_map;	/* numbers there are */
+	uint32_t free_map;	/* the first of the free ones, or 0 */
+	uint32_t nr_pages;	/* mapped */
+};
+
+/* --- grants.c ---------------------------------------------------------------- */
+
+/* The connection's; NULL: no memory. */
+struct evd_grants *evd_grants_of(struct evd_conn *c);
+
+/* A grant that may be mapped, or an ended one; NULL: none of this number. */
+struct evd_grant *evd_grant(struct evd_table *t, uint32_t ref);
+
+/* One mapping less of @ref. */
+void evd_grant_put(struct evd_table *t, uint32_t ref);
+
+void evd_region_put(struct evd_region *r, uint32_t refs);
+
+/* --- mapping.c ---------------------------------------------------------------- */
+
+void evd_unmap_all(struct evd_conn *c);
+
+/* --- hold.c ------------------------------------------------------------------- */
+
+/*
+ * Take note of what is wanted.  0; -EINVAL: no such offset, or @c's domain has
+ * no such port.
+ */
+int evd_hold_take(struct evd_conn *c, const struct evp_grant_notify *n,
+		  uint32_t page, struct evd_hold *h);
+
+/* Do it, if @notify, and let the port go. */
+void evd_hold_end(struct evd_hold *h, struct evd_region *r, bool notify);
+
+#endif /* EVTCHND_GRANTS_H */

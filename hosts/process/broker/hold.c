@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is to happen when a page is unmapped or unshared, or its user dies: a
+ * byte is cleared, then an event is sent.
+ *
+ * The event goes out on a port of the same domain.  The program may close that
+ * port first; and when it is killed, the kernel closes its connections in an
+ * order of its own, so that the broker may hear of the port's end before it
+ * hears of the page's.  Therefore a port on which an event is still to be sent
+ * is *held*: for its owner it is closed at once, in the core it stays connected,
+ * and nobody gets its number, until the last hold has ended.  That is what
+ * Linux does with its count of a port's users.  A reset, which closes ports
+ * whoever uses them, ends a hold's port as well: nr_closings tells.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "grants.h"
+
+int evd_hold_take(struct evd_conn *c, const struct evp_grant_notify *n,
+		  uint32_t page, struct evd_hold *h)
+{
+	*h = (struct evd_hold){.what = n->what, .dom = c->dom, .port = n->port};
+
+	if (n->what & EVP_NOTIFY_BYTE) {
+		if (n->offset >= EVP_PAGE_SIZE)
+			return -EINVAL;
+		h->offset = page * EVP_PAGE_SIZE + n->offset;
+	}
+	if (n->what & EVP_NOTIFY_EVENT) {
+		if (!evd_port_hold(c->dom, n->port))
+			return -EINVAL;
+		h->nr_closings = evd_port(c->dom, n->port)->nr_closings;
+	}
+	return 0;
+}
+
+static void clear(struct evd_region *r, uint32_t offset)
+{
+	if (r->byte)
+		((volatile uint8_t *)r->byte)[offset] = 0;
+	else /* sealed against shrinking, so there is such a byte */
+		(void)!pwrite(r->fd, "", 1, offset);
+}
+
+void evd_hold_end(struct evd_hold *h, struct evd_region *r, bool notify)
+{
+	if (notify && h->what & EVP_NOTIFY_BYTE)
+		clear(r, h->offset);
+	if (h->what & EVP_NOTIFY_EVENT)
+		evd_port_release(h->dom, h->port, h->nr_closings, notify);
+	h->what = 0;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which broker, and which domain: what options and environment say, and a
+ * connection made of it.  Attaching (attach.c) goes on from there; a session
+ * holds a domain without being one.
+ */
+#include "session.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "control.h"
+
+/* --- options ---------------------------------------------------------------- */
+
+static int number(const char *what, const char *text, long max, long *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtol(text, &end, 10);
+	if (errno || end == text || *end || *out < 0 || *out > max)
+		return evp_fail(-EINVAL, "%s=%s is no number from 0 to %ld",
+				what, text, max);
+	return 0;
+}
+
+int evp_env_number(const char *name, long max, long *out)
+{
+	const char *text = getenv(name);
+
+	return text && *text ? number(name, text, max, out) : 0;
+}
+
+int evp_find_domain(const struct evp_options *o, uint32_t *domid)
+{
+	long n = EVP_DOMID_ANY;
+	int rc = 0;
+
+	if (o->domain == EVP_DOMAIN_ENV)
+		rc = evp_env_number("EVTCHN_DOMAIN", DOMID_FIRST_RESERVED - 1,
+				    &n);
+	else if (o->domain >= 0 && o->domain < (int)DOMID_FIRST_RESERVED)
+		n = o->domain;
+	else
+		rc = evp_fail(-EINVAL, "%d is no domain id", o->domain);
+	*domid = (uint32_t)n;
+	return rc;
+}
+
+/* --- connecting ------------------------------------------------------------- */
+
+static int connect_path(const char *path, int *fd)
+{
+	int rc = evp_control_connect(path, fd);
+
+	if (rc)
+		return rc;
+	rc = evp_control_hello(*fd, NULL);
+	if (rc)
+		(void)close(*fd);
+	return rc;
+}
+
+static int connect_default(int *fd)
+{
+	char path[PATH_MAX];
+	const char *env = getenv("EVTCHN_FD");
+	long session = -1;
+	int rc = evp_env_number("EVTCHN_FD", INT_MAX, &session);
+
+	if (rc)
+		return rc;
+	if (env && *env)
+		return evp_control_adopt((int)session, fd);
+	rc = evp_default_socket(path, sizeof(path), false);
+	return rc ? rc : connect_path(path, fd);
+}
+
+int evp_connect(const char *socket, int *fd)
+{
+	return socket ? connect_path(socket, fd) : connect_default(fd);
+}
+
+/* --- sessions --------------------------------------------------------------- */
+
+/* The domain that this process has made by attaching or by a session before. */
+static int find_own(int fd, uint32_t *domid)
+{
+	struct evp_domain_entry e[EVP_DOMAINS_PER_PAGE];
+	uint32_t cursor = 0;
+	int i, n = 0;
+
+	while (n >= 0 && cursor != UINT32_MAX) {
+		n = evp_control_domains(fd, &cursor, e, EVP_DOMAINS_PER_PAGE);
+		for (i = 0; i < n; i++) {
+			if (e[i].pid == (uint32_t)getpid()) {
+				*domid = e[i].domid;
+				return 0;
+			}
+		}
+	}
+	return n < 0 ? n : 0;
+}
+
+int evp_session(const struct evp_options *o, int *fd, domid_t *domid)
+{
+	const char *name = o->name ? o->name : program_invocation_short_name;
+	const char *session = getenv("EVTCHN_FD");
+	bool told = !o->socket && session && *session;
+	uint32_t want;
+	int rc = evp_find_domain(o, &want);
+
+	if (!rc)
+		rc = evp_connect(o->socket, fd);
+	if (rc)
+		return rc;
+	if (want == EVP_DOMID_ANY && !told)
+		rc = find_own(*fd, &want);
+	if (!rc)
+		rc = evp_control_reserve(*fd, want, name, &want);
+	if (rc)
+		(void)close(*fd);
+	else
+		*domid = (domid_t)want;
+	return rc;
+}

@@ -1,0 +1,9 @@
+# Grants: the process host's, and libxengnttab's tests.
+
+GNTTAB_TESTS := $(wildcard tests/gnttab/test_*.c)
+
+$(call bin_of,$(GNTTAB_TESTS)): $(BUILD)/test/%: $(BUILD)/san/tests/%.o \
+		$(call sanobjs,$(USER_GNTTAB_SRCS) $(EVP_ALL) $(GUEST_SRCS))
+	$(test_program)
+
+tests: $(call bin_of,$(GNTTAB_TESTS))
