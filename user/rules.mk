@@ -27,8 +27,8 @@ $(LIB)/libxenctrl-2010.so: $(call picobjs,$(USER_2010_SRCS)) \
 	$(call shared,libxenctrl-2010.so.1.0,libxenctrl-2010.so.1)
 
 # Of the process host, only what is needed without being a guest.
-GRANT_SRCS := $(EVP_CONTROL_SRCS) hosts/process/grant.c \
-	hosts/process/grant_copy.c hosts/process/session.c
+GRANT_SRCS := $(EVP_CONTROL_SRCS) hosts/process/session.c \
+	$(filter hosts/process/grant%.c,$(EVP_SRCS))
 $(LIB)/libxengnttab.so: $(call picobjs,$(USER_GNTTAB_SRCS) $(GRANT_SRCS)) \
 		user/libxengnttab.map
 	$(call shared,libxengnttab.so.1.2,libxengnttab.so.1)

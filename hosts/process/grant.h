@@ -2,8 +2,10 @@
 /*
  * Inside a handle for grants.
  *
- *   grant.c       sharing, mapping, and the list of both
- *   grant_copy.c  copying without mapping
+ *   grant.c        the handle, and what was shared and mapped with it
+ *   grant_share.c  sharing
+ *   grant_map.c    mapping
+ *   grant_copy.c   copying without mapping
  */
 #ifndef HOSTS_PROCESS_GRANT_H
 #define HOSTS_PROCESS_GRANT_H
@@ -11,15 +13,31 @@
 #include <evp/grant.h>
 
 #include "control.h"
+#include "lane.h"
 #include "proto_grant.h"
 
 #define EVP_AREA_BUCKETS 1024
+#define EVP_SLAB_PAGES	 64
+#define EVP_GRANT_SEQ	 5 /* of every question: one at a time */
+
+/* Single pages of one region. */
+struct evp_slab {
+	struct evp_slab *next;
+	uint8_t *base;
+	uint64_t region;
+	uint32_t domid;
+	bool writable;
+	uint64_t used;	/* is shared */
+	uint64_t spent; /* was, and is still mapped by the other domain */
+	uint64_t lost;	/* the program has unmapped it by itself */
+};
 
 /* Pages that were shared or mapped in one call. */
 struct evp_area {
 	struct evp_area *next;
 	void *addr;
-	uint32_t count; /* pages */
+	struct evp_slab *slab; /* or NULL: a region of its own */
+	uint32_t count;	       /* pages */
 	bool is_shared;
 	uint32_t nr;   /* of what follows */
 	uint32_t id[]; /* shared: a reference for each page; mapped: numbers */
@@ -29,8 +47,35 @@ struct evp_grants {
 	int fd;
 	domid_t domid;
 	uint32_t limit, nr_mapped;
+	struct evp_slab *slabs;
 	struct evp_area *area[EVP_AREA_BUCKETS];
 };
+
+static inline size_t evp_pages(uint32_t count)
+{
+	return (size_t)count * EVP_PAGE_SIZE;
+}
+
+/* --- grant.c ----------------------------------------------------------------- */
+
+/* Where the area at @addr hangs; a place with NULL: there is none. */
+struct evp_area **evp_area_find(struct evp_grants *h, const void *addr);
+
+/* NULL: no memory. */
+struct evp_area *evp_area_new(uint32_t count, bool is_shared);
+void evp_area_insert(struct evp_grants *h, struct evp_area *a, void *addr);
+
+/* --- grant_share.c ----------------------------------------------------------- */
+
+/* End an area that was taken out.  @addr: of its memory; NULL: that is gone. */
+int evp_area_unshare(struct evp_grants *h, struct evp_area *a, void *addr);
+
+/* The records only. */
+void evp_slabs_free(struct evp_grants *h);
+
+void evp_fill_notify(struct evp_grant_notify *to, const struct evp_notify *n);
+
+/* --- grant_map.c ------------------------------------------------------------- */
 
 /*
  * One GRANT_MAP: as many of @count references as the broker takes at once.  0

@@ -12,6 +12,8 @@ EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/news.c \
 	hosts/process/grant.c \
 	hosts/process/grant_copy.c \
+	hosts/process/grant_map.c \
+	hosts/process/grant_share.c \
 	hosts/process/sched.c \
 	hosts/process/session.c \
 	hosts/process/wait.c
