@@ -15,7 +15,9 @@
  * Needs a broker: run it under `evtchn run`, as bench/run.sh does.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
+#include <mqueue.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,6 +129,47 @@ static void read_fd(int side)
 
 	if (read(fds[side][0], &got, sizeof(got)) != sizeof(got))
 		die("read");
+}
+
+/* A queue in each direction; the name is needed only to make it. */
+static mqd_t queue[2]; /* [side]: what that side reads */
+
+static void open_mq(void)
+{
+	struct mq_attr a = {.mq_maxmsg = 10, .mq_msgsize = sizeof(uint64_t)};
+	char name[32];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		(void)snprintf(name, sizeof(name), "/evtchn-bench-%d-%d",
+			       (int)getpid(), i);
+		queue[i] = mq_open(name, O_RDWR | O_CREAT | O_EXCL, 0600, &a);
+		if (queue[i] < 0 || mq_unlink(name))
+			die("mq_open");
+	}
+}
+
+static void send_mq(int side)
+{
+	uint64_t one = 1;
+
+	if (mq_send(queue[1 - side], (const char *)&one, sizeof(one), 0))
+		die("mq_send");
+}
+
+static void receive_mq(int side)
+{
+	uint64_t got;
+
+	if (mq_receive(queue[side], (char *)&got, sizeof(got), NULL) < 0)
+		die("mq_receive");
+}
+
+static void close_mq(int side)
+{
+	(void)side;
+	(void)mq_close(queue[0]);
+	(void)mq_close(queue[1]);
 }
 
 static long futex(evb_u32 *word, int op, uint32_t value)
@@ -266,6 +309,9 @@ static const struct transport by_dgram = {
 	"Unix datagram", open_dgram, nothing,	write_fd,
 	read_fd,	 read_fd,    close_fds,
 };
+static const struct transport by_mq = {
+	"POSIX mq", open_mq, nothing, send_mq, receive_mq, receive_mq, close_mq,
+};
 static const struct transport by_words = {
 	"shared word", open_words, nothing, signal_word,
 	spin_word,     nothing,	   nothing,
@@ -370,10 +416,12 @@ static void row(const char *what, const struct transport *t, bool oneway,
 	fflush(stdout);
 }
 
+#define NR_OTHERS (sizeof(others) / sizeof(others[0]))
+
 int main(void)
 {
-	static const struct transport *const others[] = {&by_eventfd, &by_pipe,
-							 &by_dgram, &by_futex};
+	static const struct transport *const others[] = {
+		&by_eventfd, &by_futex, &by_pipe, &by_dgram, &by_mq};
 	unsigned int i;
 
 	if (!getenv("EVTCHN_SOCKET")) {
@@ -386,11 +434,11 @@ int main(void)
 		die("mmap");
 
 	spin_ns = 1000000000;
-	row("notify", &by_eventfd, true, 100000);
-	row("notify", &by_pipe, true, 20000);
+	for (i = 0; i < NR_OTHERS; i++)
+		row("notify", others[i], true, 20000);
 	row("spin", &by_words, false, 20000);
 	spin_ns = 0;
-	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+	for (i = 0; i < NR_OTHERS; i++)
 		row("sleep", others[i], false, 5000);
 	return 0;
 }

@@ -20,3 +20,5 @@ fi
 echo "process host: one process notifies another ($build/bench/notify)"
 "$build/bin/evtchn" run --socket "$dir/sock" --domain 100 -- \
 	"$build/bench/notify" | sed 's/^/  /'
+"$build/bin/evtchn" run --socket "$dir/sock" --domain 100 -- \
+	"$build/bench/memory" | sed 's/^/  /'

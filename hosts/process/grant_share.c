@@ -171,8 +171,7 @@ static struct evp_slab *find_slab(struct evp_grants *h,
 	struct evp_slab *slab = h->slabs;
 
 	while (slab && (slab->domid != s->domid ||
-			slab->writable != (s->writable != 0) ||
-			!~taken(slab)))
+			slab->writable != (s->writable != 0) || !~taken(slab)))
 		slab = slab->next;
 	return slab;
 }
