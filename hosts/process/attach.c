@@ -24,7 +24,7 @@
 /* Where a guest is entered unless it registers another place. */
 static void enter(void)
 {
-	(void)evg_upcall(&evp_current()->vcpu);
+	(void)evg_upcall(evp_in_upcall()->evg);
 }
 
 /* --- options ---------------------------------------------------------------- */
@@ -54,9 +54,10 @@ static int find_spin(const struct evp_options *o, int64_t *ns)
 /* --- attaching -------------------------------------------------------------- */
 
 static int ask_attach(int fd, uint32_t domid, const char *name,
-		      struct evp_packet *p)
+		      uint32_t nr_vcpus, struct evp_packet *p)
 {
-	struct evp_attach_req m = {.domid = (uint16_t)domid, .nr_vcpus = 1};
+	struct evp_attach_req m = {.domid = (uint16_t)domid,
+				   .nr_vcpus = nr_vcpus};
 	int rc;
 
 	evp_hdr_init(&m.hdr, EVP_ATTACH, sizeof(m), 2);
@@ -74,12 +75,11 @@ static int take_lane(struct evp_guest *g, struct evp_packet *p)
 {
 	const struct evp_attached *m = (const void *)p->u.bytes;
 	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = 0};
-	struct evp_lane *l = calloc(1, sizeof(*l));
+	struct evp_lane *l = evp_lane_new();
 	int rc;
 
 	if (!l)
 		return -ENOMEM;
-	l->bell = -1;
 	l->in_id = m->lane;
 	rc = evp_lane_map(p->fd[1], &l->in);
 	if (!rc)
@@ -98,6 +98,25 @@ static int take_lane(struct evp_guest *g, struct evp_packet *p)
 	return 0;
 }
 
+static int lend_vcpus(struct evp_guest *g)
+{
+	uint32_t i;
+
+	g->vcpu = calloc(g->nr_vcpus, sizeof(*g->vcpu));
+	g->evg_vcpu = calloc(g->nr_vcpus, sizeof(*g->evg_vcpu));
+	if (!g->vcpu || !g->evg_vcpu)
+		return -ENOMEM;
+	for (i = 0; i < g->nr_vcpus; i++) {
+		struct evp_vcpu *v = &g->vcpu[i];
+
+		v->guest = g;
+		v->evg = &g->evg_vcpu[i];
+		v->bell = -1;
+		evb_ptr_store(&v->info, &g->shared->vcpu_info[i]);
+	}
+	return 0;
+}
+
 static int lend_memory(struct evp_guest *g)
 {
 	void *page = mmap(NULL, EVP_PAGE_SIZE, PROT_READ | PROT_WRITE,
@@ -106,11 +125,12 @@ static int lend_memory(struct evp_guest *g)
 	if (page == MAP_FAILED)
 		return -ENOMEM;
 	g->shared = page;
-	g->info = page;
 	evc_words_init(&g->words, page, EVC_WIDTH_64);
 	g->evg_port = calloc(EVP_NR_PORTS, sizeof(*g->evg_port));
 	g->evg_irq = calloc(EVP_NR_IRQS, sizeof(*g->evg_irq));
-	return g->evg_port && g->evg_irq ? 0 : -ENOMEM;
+	if (!g->evg_port || !g->evg_irq)
+		return -ENOMEM;
+	return lend_vcpus(g);
 }
 
 static int init_guest(struct evp_guest *g)
@@ -119,16 +139,41 @@ static int init_guest(struct evp_guest *g)
 			       .layout = EVG_LAYOUT_X86_64,
 			       .port = g->evg_port,
 			       .nr_ports = EVP_NR_PORTS,
-			       .vcpu = &g->vcpu,
-			       .nr_vcpus = 1,
+			       .vcpu = g->evg_vcpu,
+			       .nr_vcpus = g->nr_vcpus,
 			       .irq = g->evg_irq,
 			       .nr_irqs = EVP_NR_IRQS,
 			       .host = g};
 	int rc = evg_init(&g->evg, &c);
 
-	if (!rc)
-		rc = evg_set_callbacks(&g->evg, (uintptr_t)enter, 0);
+	/* In place, before anybody but this thread comes in. */
+	g->callback = enter;
 	return rc;
+}
+
+/* --- several threads -------------------------------------------------------- */
+
+static int find_guard(struct evp_guest *g, const struct evp_options *o)
+{
+	int rc = o->upcall_signal ? evp_signal_prepare(o->upcall_signal) : 0;
+
+	g->nr_vcpus = o->nr_vcpus ? o->nr_vcpus : 1;
+	g->signal = o->upcall_signal;
+	g->guarded = g->signal || g->nr_vcpus > 1;
+	if (g->nr_vcpus > EVP_MAX_VCPUS)
+		rc = evp_fail(-EINVAL, "nr_vcpus is %u: choose 1 to %u",
+			      g->nr_vcpus, EVP_MAX_VCPUS);
+	return rc;
+}
+
+/* The calling thread is vCPU 0, and somebody listens for those that do not. */
+static int start_guard(struct evp_guest *g)
+{
+	int rc = g->guarded ? evp_listener_start(g) : 0;
+
+	if (rc)
+		return evp_fail(rc, "cannot start the listener");
+	return g->guarded ? evp_vcpu_enter(g, 0) : 0;
 }
 
 static int attach(struct evp_guest *g, const struct evp_options *o,
@@ -142,14 +187,16 @@ static int attach(struct evp_guest *g, const struct evp_options *o,
 		rc = evp_connect(o->socket, &g->control);
 	if (rc)
 		return rc;
-	rc = ask_attach(g->control, domid, name, &p);
+	rc = ask_attach(g->control, domid, name, g->nr_vcpus, &p);
 	if (!rc) {
 		rc = take_lane(g, &p);
 		if (rc)
 			(void)evp_fail(rc, "cannot set up the guest");
 	}
 	evp_packet_close_fds(&p);
-	return rc ? rc : init_guest(g);
+	if (!rc)
+		rc = init_guest(g);
+	return rc ? rc : start_guard(g);
 }
 
 int evp_attach(struct evp_guest **out, const struct evp_options *o)
@@ -162,12 +209,15 @@ int evp_attach(struct evp_guest **out, const struct evp_options *o)
 
 	if (!g)
 		return evp_fail(-ENOMEM, "no memory");
-	g->control = g->epoll = -1;
+	g->control = g->epoll = g->nudge = -1;
+	g->nr_vcpus = 1;
 	if (!o)
 		o = &defaults;
 	rc = evp_find_domain(o, &domid);
 	if (!rc)
 		rc = find_spin(o, &g->spin_ns);
+	if (!rc)
+		rc = find_guard(g, o);
 	if (!rc)
 		rc = attach(g, o, domid);
 	if (rc) {
@@ -179,22 +229,34 @@ int evp_attach(struct evp_guest **out, const struct evp_options *o)
 	return 0;
 }
 
-void evp_abandon(struct evp_guest *g)
+static void close_bells(struct evp_guest *g)
 {
 	uint32_t i;
 
+	for (i = 0; g->vcpu && i < g->nr_vcpus; i++) {
+		if (g->vcpu[i].bell >= 0)
+			(void)close(g->vcpu[i].bell);
+	}
+	if (g->nudge >= 0)
+		(void)close(g->nudge);
+}
+
+void evp_abandon(struct evp_guest *g)
+{
 	if (!g)
 		return;
+	evp_vcpus_forget(g);
 	evp_forget_current(g);
 	if (g->control >= 0)
 		(void)close(g->control);
 	if (g->epoll >= 0)
 		(void)close(g->epoll);
-	for (i = 0; i < g->nr_lanes; i++)
-		evp_lane_free(g->lane[i]);
+	close_bells(g);
+	evp_lanes_free(g);
 	if (g->shared)
 		(void)munmap(g->shared, EVP_PAGE_SIZE);
-	free(g->lane);
+	free(g->vcpu);
+	free(g->evg_vcpu);
 	free(g->evg_port);
 	free(g->evg_irq);
 	free(g);
@@ -203,6 +265,8 @@ void evp_abandon(struct evp_guest *g)
 /* Closing the socket says it all; the broker does the rest. */
 void evp_detach(struct evp_guest *g)
 {
+	if (g)
+		evp_listener_stop(g);
 	evp_abandon(g);
 }
 
@@ -223,12 +287,35 @@ struct shared_info *evp_shared_info(struct evp_guest *g)
 	return g->shared;
 }
 
-bool evp_broker_is_there(const struct evp_guest *g)
+bool evp_broker_is_there(const struct evp_guest *const_g)
 {
-	return g->control >= 0;
+	struct evp_guest *g = (struct evp_guest *)(uintptr_t)const_g;
+	bool there;
+
+	evp_begin(); /* in a plain guest there is nothing to keep off */
+	evp_guest_lock(g);
+	there = g->control >= 0;
+	evp_guest_unlock(g);
+	evp_end();
+	return there;
+}
+
+static void add_stats(struct evp_stats *s, const struct evp_stats *v)
+{
+	s->sent_lane += v->sent_lane;
+	s->sent_merged += v->sent_merged;
+	s->sent_local += v->sent_local;
+	s->sent_broker += v->sent_broker;
+	s->rings += v->rings;
+	s->upcalls += v->upcalls;
+	s->sleeps += v->sleeps;
 }
 
 void evp_get_stats(const struct evp_guest *g, struct evp_stats *s)
 {
+	uint32_t i;
+
 	*s = g->stats;
+	for (i = 0; i < g->nr_vcpus; i++)
+		add_stats(s, &g->vcpu[i].stats);
 }

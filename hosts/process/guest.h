@@ -6,8 +6,26 @@
  *   guest_trap.c  hypercalls: what is done here, what the broker does
  *   sched.c       the hypercalls that wait
  *   news.c        what the broker tells: lanes, connections, closings
- *   wait.c        collecting from lanes, upcalls, sleeping
+ *   wait.c        collecting from lanes, sleeping
+ *   upcall.c      posting, and upcalls: at safe points, or by a signal
+ *   vcpu.c        which thread is which vCPU, and waking one of them
+ *   guarded.c     collecting and sleeping when there is more than one thread
  *   lane.c kick.c the lanes themselves, shared with the broker
+ *
+ * A guest is plain or guarded.  A plain one has one vCPU and takes upcalls at
+ * safe points only: one thread at a time, no locks, nothing of what follows.
+ * A guarded one has several vCPUs, or upcalls by signal, or both.  Then a
+ * thread of its own, the listener, sleeps on the bells and collects for vCPUs
+ * that sleep or compute, and three things keep everybody apart:
+ *
+ *   guest.lock     lanes, news, the socket, and who collects
+ *   vcpu.chans     channels and what they point to: whoever sends holds his
+ *                  own vCPU's, whoever changes them holds guest.lock and all
+ *   "inside"       a thread that is in here takes no upcall: it would find
+ *                  its own locks taken.  It is taken on the way out.
+ *
+ * Order: guest.lock, then vcpu.chans by rising vCPU.  Neither is held while a
+ * handler runs.
  */
 #ifndef EVP_GUEST_H
 #define EVP_GUEST_H
@@ -18,8 +36,11 @@
 #include <evg/evg.h>
 #include <evp/evp.h>
 
+#include <pthread.h>
+
 #include "control.h"
 #include "lane.h"
+#include "mutex.h"
 
 #define EVP_NR_PORTS EVTCHN_2L_NR_CHANNELS_64
 #define EVP_NR_IRQS  1024
@@ -57,42 +78,183 @@ struct evp_chan {
 	bool unheard; /* the lane went, with an event in it */
 	uint16_t slot_in, slot_out;
 	uint16_t peer; /* EVP_HERE */
+	evb_u32 vcpu;  /* who is notified */
+};
+
+/* One vCPU.  Written by its thread, unless said otherwise. */
+struct evp_vcpu {
+	struct evp_guest *guest;
+	struct evg_vcpu *evg;
+	evb_ptr info; /* its vcpu_info.  Written: guest.lock and all chans */
+	bool info_registered;
+	evb_u32 posted;	   /* ports that became pending for it, by anybody */
+	uint32_t reported; /* of these, returned by evp_poll() or evp_wait() */
+	uint32_t in_vain;  /* looks in a row that found nothing */
+	struct evp_stats stats;
+	/* The rest is used by guarded guests only. */
+	struct evp_mutex chans;
+	evb_u32 tid;	 /* the thread that is this vCPU, 0: none.  vcpu.c */
+	evb_u32 asleep;	 /* wants its bell rung (MO-BLOCK) */
+	evb_u32 polling; /* ... for ports of other vCPUs, too (MO-POLL) */
+	evb_u32 interrupted; /* upcall signals that came */
+	bool armed;	     /* by evp_arm(), since the last evp_poll() */
+	int bell;	     /* an eventfd, -1 before there is one */
+	struct evp_vcpu *next_mine; /* the next one its thread is */
 };
 
 struct evp_guest {
 	struct evg_guest evg;
-	struct evg_vcpu vcpu;
+	struct evp_vcpu *vcpu;
+	struct evg_vcpu *evg_vcpu;
+	uint32_t nr_vcpus;
 	struct evg_port *evg_port;
 	struct evg_irq *evg_irq;
 	struct shared_info *shared;
 	struct evc_words words;
-	evb_u32 *info; /* vcpu_info of vCPU 0 */
-	bool info_registered;
 	void (*callback)(void);
 	domid_t domid;
 	int control; /* -1: the broker is gone */
 	int epoll;
 	uint32_t seq;
-	int64_t spin_ns;   /* how long to look before sleeping */
-	uint32_t in_vain;  /* looks in a row that found nothing */
-	bool news;	   /* the control socket wants to be read */
-	bool armed;	   /* somebody may have rung since */
-	uint32_t posted;   /* ports that became pending, ever */
-	uint32_t reported; /* of these, returned by evp_poll() or evp_wait() */
+	int64_t spin_ns; /* how long to look before sleeping */
+	bool news;	 /* the control socket wants to be read */
+	bool armed;	 /* somebody may have rung since */
 	/* The first @nr_hot are not armed: looked at while awake. */
 	struct evp_lane **lane;
 	struct evp_lane *broker; /* one of them */
-	uint32_t nr_lanes, nr_hot;
+	uint32_t nr_lanes, nr_hot, max_lanes;
 	struct evp_chan chan[EVP_NR_PORTS];
-	struct evp_stats stats;
+	struct evp_stats stats; /* with those of the vCPUs */
+	/* Guarded guests only. */
+	bool guarded;
+	int signal; /* that brings upcalls; 0: none */
+	struct evp_mutex lock;
+	evb_u32 nr_asleep;  /* vCPUs: lanes stay armed for them */
+	evb_u32 nr_polling; /* of these, in SCHEDOP_poll */
+	bool listening;	    /* there is a listener */
+	evb_u32 stopping;   /* and it is to end */
+	pthread_t listener;
+	pid_t pid; /* whose listener: not a child's */
+	int nudge; /* rings the listener; -1 */
 };
 
+/* --- upcall.c --------------------------------------------------------------- */
+
+static inline evb_u8 *evp_upcall_flag(const struct evp_vcpu *v)
+{
+	return evb_ptr_load_acquire(&v->info);
+}
+
+static inline evb_u8 *evp_upcall_mask(const struct evp_vcpu *v)
+{
+	return evp_upcall_flag(v) + 1;
+}
+
+/* Make @port pending, as the hypervisor does. */
+void evp_post(struct evp_guest *g, evtchn_port_t port);
+
+/* The same for one that the guest unmasks. */
+void evp_unmask(struct evp_guest *g, evtchn_port_t port);
+
+/* Would an upcall be taken now?  And take them. */
+static inline bool evp_is_deliverable(const struct evp_vcpu *v)
+{
+	return v->guest->callback && evb_u8_load_relaxed(evp_upcall_flag(v)) &&
+	       !evb_u8_load_relaxed(evp_upcall_mask(v));
+}
+
+void evp_take_upcalls(struct evp_vcpu *v);
+
+/*
+ * A guarded guest's thread comes in, and leaves.  Leaving takes upcalls, if
+ * they come by signal.
+ */
+void evp_begin(void);
+void evp_end(void);
+
+/*
+ * From now on @signal brings upcalls.
+ *   -EINVAL  not one of the few that can    -EBUSY  the program handles it
+ */
+int evp_signal_prepare(int signal);
+
+/* --- vcpu.c ----------------------------------------------------------------- */
+
+/* The vCPU of @g this thread is, NULL: none. */
+struct evp_vcpu *evp_find_mine(const struct evp_guest *g);
+
+static inline struct evp_vcpu *evp_this(const struct evp_guest *g)
+{
+	return g->guarded ? evp_find_mine(g) : &g->vcpu[0];
+}
+
+/* The first one this thread is, of all guests; the others follow. */
+struct evp_vcpu *evp_mine(void);
+
+/* Something was posted to @v; @raised: its upcall flag was clear. */
+void evp_notice(struct evp_vcpu *v, bool raised);
+
+/* Wake @v, if it sleeps. */
+void evp_ring(struct evp_vcpu *v);
+
+/* Something became pending: wake whoever is in SCHEDOP_poll. */
+void evp_notice_pollers(struct evp_guest *g);
+
+/* Keep every vCPU from using channels, to change them. */
+void evp_chans_lock(struct evp_guest *g);
+void evp_chans_unlock(struct evp_guest *g);
+
+/* No thread is any vCPU of @g any more; of this one at least. */
+void evp_vcpus_forget(struct evp_guest *g);
+
+static inline void evp_guest_lock(struct evp_guest *g)
+{
+	if (g->guarded)
+		evp_mutex_lock(&g->lock);
+}
+
+static inline void evp_guest_unlock(struct evp_guest *g)
+{
+	if (g->guarded)
+		evp_mutex_unlock(&g->lock);
+}
+
+/* --- guarded.c -------------------------------------------------------------- */
+
+int evp_listener_start(struct evp_guest *g);
+void evp_listener_stop(struct evp_guest *g);
+
+typedef bool evp_over_fn(const struct evp_vcpu *v, const void *ctx);
+
+/*
+ * Wait until @over says so, or @deadline.  1: it does; otherwise as evp_wait().
+ * It is asked again whenever something was posted to @v, or to anybody if @v is
+ * polling.
+ */
+int evp_guarded_await(struct evp_vcpu *v, evp_over_fn *over, const void *ctx,
+		      int64_t deadline);
+
+/* Take what is there for anybody. */
+void evp_guarded_collect(struct evp_guest *g);
+
+/* The public functions, for a guarded guest. */
+int evp_guarded_poll(struct evp_guest *g);
+int evp_guarded_wait(struct evp_guest *g, int64_t deadline);
+bool evp_guarded_arm(struct evp_guest *g);
+
+/* Undo evp_arm(). */
+void evp_guarded_disarm(struct evp_vcpu *v);
+
 /* --- wait.c ----------------------------------------------------------------- */
+
+/* A lane, all zero; NULL: no memory.  And its end. */
+struct evp_lane *evp_lane_new(void);
+void evp_lane_free(struct evp_lane *l);
 
 /* Add a lane, hot; -ENOMEM.  And take it out again (not freed). */
 int evp_lane_add(struct evp_guest *g, struct evp_lane *l);
 void evp_lane_remove(struct evp_guest *g, struct evp_lane *l);
-void evp_lane_free(struct evp_lane *l);
+void evp_lanes_free(struct evp_guest *g);
 struct evp_lane *evp_lane_find(struct evp_guest *g, uint64_t in_id);
 
 /* Something came in a slot that stands for no port (now). */
@@ -100,9 +262,6 @@ static inline void evp_lane_keep(struct evp_lane *l, uint32_t slot)
 {
 	l->early[slot / 64] |= 1ull << slot % 64;
 }
-
-/* Make @port pending, as the hypervisor does. */
-void evp_post(struct evp_guest *g, evtchn_port_t port);
 
 /* Take what is in a lane, selected or not. */
 void evp_lane_drain(struct evp_guest *g, struct evp_lane *l);
@@ -113,19 +272,34 @@ void evp_collect(struct evp_guest *g);
 /* Take what the broker posted by itself, nothing else. */
 void evp_collect_broker(struct evp_guest *g);
 
-/* Would an upcall be taken now?  And take them. */
-bool evp_is_deliverable(const struct evp_guest *g);
-void evp_take_upcalls(struct evp_guest *g);
+/* The lane @id rang; 0: the socket. */
+void evp_on_ring(struct evp_guest *g, uint64_t id);
 
-#define EVP_NO_DEADLINE INT64_MAX
+/* Is there something in a lane? */
+bool evp_is_something_there(const struct evp_guest *g);
+
+/* Arm all lanes.  True: there is something in one of them already. */
+bool evp_arm_all(struct evp_guest *g);
+
+/* Is there still anybody who could send, besides this very thread? */
+bool evp_is_alone(const struct evp_guest *g);
+
+#define EVP_NO_DEADLINE	   INT64_MAX
+#define EVP_SPINS_PER_LOOK 16 /* turns between two looks at the clock */
 
 int64_t evp_now(void); /* CLOCK_MONOTONIC, ns */
 
+/* @ts: what is left until @deadline; NULL is returned when there is none. */
+struct timespec *evp_left_until(int64_t deadline, struct timespec *ts);
+
 /*
- * Wait until g->posted is not @seen any more, or @deadline; no upcalls.
- * 1: it is not; otherwise as evp_wait().
+ * Wait until something more than @seen was posted, or @deadline; no upcalls.
+ * 1: it was; otherwise as evp_wait().  A plain guest.
  */
 int evp_wait_until(struct evp_guest *g, uint32_t seen, int64_t deadline);
+
+/* How many ports became pending since this was asked last. */
+int evp_report(struct evp_vcpu *v);
 
 /* --- news.c ----------------------------------------------------------------- */
 
@@ -152,13 +326,16 @@ int evp_copy_out(void *dst, const void *src, size_t len);
 
 /* The guest in an upcall, else the thread's first, else the process's. */
 struct evp_guest *evp_current(void);
-/* @g takes upcalls.  Returns who did before, to be entered again afterwards. */
-struct evp_guest *evp_enter(struct evp_guest *g);
+/* @v takes upcalls.  Returns who did before, to be entered again afterwards. */
+struct evp_vcpu *evp_enter(struct evp_vcpu *v);
+struct evp_vcpu *evp_in_upcall(void);
 void evp_adopt_current(struct evp_guest *g);
 void evp_forget_current(const struct evp_guest *g);
+/* The same for this thread only. */
+void evp_thread_forget(const struct evp_guest *g);
 
 /* --- sched.c ---------------------------------------------------------------- */
 
-int evp_sched_op(struct evp_guest *g, unsigned int cmd, void *arg);
+int evp_sched_op(struct evp_vcpu *v, unsigned int cmd, void *arg);
 
 #endif /* EVP_GUEST_H */

@@ -15,6 +15,7 @@
  * Reading order: sending, memory, the broker, unmask, the rest, dispatch.
  */
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -28,23 +29,28 @@
 
 /* --- whose thread is this? -------------------------------------------------- */
 
-static _Thread_local struct evp_guest *in_upcall;
+static _Thread_local struct evp_vcpu *in_upcall;
 static _Thread_local struct evp_guest *of_thread;
 static evb_ptr of_process;
 
 struct evp_guest *evp_current(void)
 {
 	if (in_upcall)
-		return in_upcall;
+		return in_upcall->guest;
 	return of_thread ? of_thread : evb_ptr_load_acquire(&of_process);
 }
 
-struct evp_guest *evp_enter(struct evp_guest *g)
+struct evp_vcpu *evp_enter(struct evp_vcpu *v)
 {
-	struct evp_guest *before = in_upcall;
+	struct evp_vcpu *before = in_upcall;
 
-	in_upcall = g;
+	in_upcall = v;
 	return before;
+}
+
+struct evp_vcpu *evp_in_upcall(void)
+{
+	return in_upcall;
 }
 
 /* The first stays: a library may attach for itself, behind its user's back. */
@@ -56,12 +62,18 @@ void evp_adopt_current(struct evp_guest *g)
 		evb_ptr_store_release(&of_process, g);
 }
 
-void evp_forget_current(const struct evp_guest *g)
+void evp_thread_forget(const struct evp_guest *g)
 {
-	if (in_upcall == g) /* in a child, forked by a handler */
-		in_upcall = NULL;
 	if (of_thread == g)
 		of_thread = NULL;
+}
+
+void evp_forget_current(const struct evp_guest *g)
+{
+	if (in_upcall &&
+	    in_upcall->guest == g) /* in a child, forked by a handler */
+		in_upcall = NULL;
+	evp_thread_forget(g);
 	if (evb_ptr_load_acquire(&of_process) == g)
 		evb_ptr_store_release(&of_process, NULL);
 }
@@ -69,8 +81,9 @@ void evp_forget_current(const struct evp_guest *g)
 struct evg_vcpu *evg_plat_this_vcpu(struct evg_guest *evg)
 {
 	struct evp_guest *g = evg->host;
+	struct evp_vcpu *v = evp_this(g);
 
-	return &g->vcpu;
+	return &g->evg_vcpu[v ? v->evg->id : 0];
 }
 
 struct evg_guest *evg_plat_this_guest(void)
@@ -80,8 +93,13 @@ struct evg_guest *evg_plat_this_guest(void)
 	return g ? &g->evg : NULL;
 }
 
+/* A lock's holder may be descheduled, and need the CPU this runs on. */
 void evg_plat_relax(void)
 {
+	static _Thread_local unsigned int turns;
+
+	if (evp_mine() && ++turns % 128 == 0)
+		(void)sched_yield();
 #if defined(__x86_64__) || defined(__i386__)
 	__builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -91,31 +109,33 @@ void evg_plat_relax(void)
 
 /* --- sending ---------------------------------------------------------------- */
 
-static void send_by_lane(struct evp_guest *g, const struct evp_chan *ch)
+static void send_by_lane(struct evp_vcpu *v, const struct evp_chan *ch)
 {
+	struct evp_stats *stats = &v->stats;
+
 	switch (evp_lane_send(ch->lane->out, ch->lane->bell, ch->slot_out)) {
 	case EVP_MERGED:
-		g->stats.sent_merged++;
+		stats->sent_merged++;
 		return;
 	case EVP_RANG:
-		g->stats.rings++;
+		stats->rings++;
 		break;
 	case EVP_SET:
 		break;
 	}
-	g->stats.sent_lane++;
+	stats->sent_lane++;
 }
 
 /* False: only the broker can. */
-static bool send_here(struct evp_guest *g, const struct evp_chan *ch)
+static bool send_here(struct evp_vcpu *v, const struct evp_chan *ch)
 {
 	switch (ch->way) {
 	case EVP_BY_LANE:
-		send_by_lane(g, ch);
+		send_by_lane(v, ch);
 		return true;
 	case EVP_HERE:
-		g->stats.sent_local++;
-		evp_post(g, ch->peer);
+		v->stats.sent_local++;
+		evp_post(v->guest, ch->peer);
 		return true;
 	case EVP_BY_BROKER:
 		break;
@@ -123,35 +143,67 @@ static bool send_here(struct evp_guest *g, const struct evp_chan *ch)
 	return false;
 }
 
+/*
+ * Of a guarded guest: the channel stays what it is meanwhile.  Out of line, as
+ * is the rest of what a plain guest's send over a lane does not need.
+ */
+__attribute__((noinline)) static bool send_guarded(struct evp_vcpu *v,
+						   const struct evp_chan *ch)
+{
+	bool sent;
+
+	evp_mutex_lock(&v->chans);
+	sent = send_here(v, ch);
+	evp_mutex_unlock(&v->chans);
+	return sent;
+}
+
 /* Perhaps the news that it is connected is just waiting to be read. */
-static int send_by_broker(struct evp_guest *g, evtchn_port_t port)
+static int send_by_broker(struct evp_vcpu *v, evtchn_port_t port)
 {
 	struct evtchn_send op = {.port = port};
+	struct evp_guest *g = v->guest;
 	const struct evp_chan *ch = &g->chan[port];
 	int rc;
 
 	evp_collect_broker(g);
 	if (g->news)
 		evp_read_news(g);
-	if (send_here(g, ch))
+	if (send_here(v, ch))
 		return 0;
-	g->stats.sent_broker++;
+	v->stats.sent_broker++;
 	rc = evp_ask_broker(g, EVTCHNOP_send, &op, sizeof(op));
-	return rc == EVP_RC_NO_BROKER && send_here(g, ch) ? 0 : rc;
+	return rc == EVP_RC_NO_BROKER && send_here(v, ch) ? 0 : rc;
 }
 
-static int op_send(struct evp_guest *g, const void *arg)
+__attribute__((noinline)) static int send_slowly(struct evp_vcpu *v,
+						 evtchn_port_t port)
 {
+	struct evtchn_send op = {.port = port};
+	struct evp_guest *g = v->guest;
+	int rc;
+
+	evp_guest_lock(g);
+	rc = port < EVP_NR_PORTS
+		     ? send_by_broker(v, port)
+		     : evp_ask_broker(g, EVTCHNOP_send, &op, sizeof(op));
+	evp_guest_unlock(g);
+	return rc;
+}
+
+static int op_send(struct evp_vcpu *v, const void *arg)
+{
+	struct evp_guest *g = v->guest;
 	struct evtchn_send op;
 
 	if ((uintptr_t)arg < LOWEST_ADDRESS)
 		return -XEN_EFAULT;
 	memcpy(&op, arg, sizeof(op));
-	if (op.port >= EVP_NR_PORTS)
-		return evp_ask_broker(g, EVTCHNOP_send, &op, sizeof(op));
-	if (send_here(g, &g->chan[op.port]))
+	if (op.port < EVP_NR_PORTS &&
+	    (g->guarded ? send_guarded(v, &g->chan[op.port])
+			: send_here(v, &g->chan[op.port])))
 		return 0;
-	return send_by_broker(g, op.port);
+	return send_slowly(v, op.port);
 }
 
 /* --- memory ----------------------------------------------------------------- */
@@ -263,7 +315,9 @@ bool evp_is_open(struct evp_guest *g, evtchn_port_t port, int *rc)
 	*rc = evp_ask_broker(g, EVTCHNOP_unmask, &port, sizeof(port));
 	if (*rc)
 		return false;
+	evp_chans_lock(g);
 	g->chan[port].open = true;
+	evp_chans_unlock(g);
 	return true;
 }
 
@@ -276,12 +330,11 @@ static int op_unmask(struct evp_guest *g, const void *arg)
 
 	if (evp_copy_in(&port, arg, sizeof(port)))
 		return -XEN_EFAULT;
-	if (!evp_is_open(g, port, &rc))
-		return rc;
-	/* MO-UPCALL: as in evp_post() */
-	if (evc_2l_unmask(&g->words, g->info, port) & EVC_RAISE)
-		(void)evb_u8_xchg((evb_u8 *)g->info, 1);
-	return 0;
+	evp_guest_lock(g);
+	if (evp_is_open(g, port, &rc))
+		evp_unmask(g, port);
+	evp_guest_unlock(g);
+	return rc;
 }
 
 /* --- operations the broker does --------------------------------------------- */
@@ -290,36 +343,41 @@ struct op {
 	uint8_t size;
 	bool copy_back;
 	uint8_t opens; /* offset of the port that is open afterwards, or 0 */
+	uint8_t vcpu;  /* offset of the vCPU it notifies then, or NO_VCPU */
 };
 
+#define NO_VCPU	      UINT8_MAX /* 0, as of every new port */
 #define PORT_OF(name) offsetof(struct evtchn_##name, port)
+#define VCPU_OF(name) offsetof(struct evtchn_##name, vcpu)
 
 static const struct op ops[] = {
-	[EVTCHNOP_bind_interdomain] = {sizeof(struct evtchn_bind_interdomain),
-				       true,
-				       offsetof(struct evtchn_bind_interdomain,
-						local_port)},
+	[EVTCHNOP_bind_interdomain] =
+		{sizeof(struct evtchn_bind_interdomain), true,
+		 offsetof(struct evtchn_bind_interdomain, local_port), NO_VCPU},
 	[EVTCHNOP_bind_virq] = {sizeof(struct evtchn_bind_virq), true,
-				PORT_OF(bind_virq)},
+				PORT_OF(bind_virq), VCPU_OF(bind_virq)},
 	[EVTCHNOP_bind_pirq] = {sizeof(struct evtchn_bind_pirq), true,
-				PORT_OF(bind_pirq)},
-	[EVTCHNOP_close] = {sizeof(struct evtchn_close), false, 0},
-	[EVTCHNOP_send] = {sizeof(struct evtchn_send), false, 0},
-	[EVTCHNOP_status] = {sizeof(struct evtchn_status), true, 0},
+				PORT_OF(bind_pirq), NO_VCPU},
+	[EVTCHNOP_close] = {sizeof(struct evtchn_close), false, 0, 0},
+	[EVTCHNOP_send] = {sizeof(struct evtchn_send), false, 0, 0},
+	[EVTCHNOP_status] = {sizeof(struct evtchn_status), true, 0, 0},
 	/* May be another domain's: then looked up when it is used. */
 	[EVTCHNOP_alloc_unbound] = {sizeof(struct evtchn_alloc_unbound), true,
-				    0},
+				    0, 0},
 	[EVTCHNOP_bind_ipi] = {sizeof(struct evtchn_bind_ipi), true,
-			       PORT_OF(bind_ipi)},
-	[EVTCHNOP_bind_vcpu] = {sizeof(struct evtchn_bind_vcpu), false, 0},
-	[EVTCHNOP_unmask] = {sizeof(struct evtchn_unmask), false, 0},
-	[EVTCHNOP_reset] = {sizeof(struct evtchn_reset), false, 0},
-	[EVTCHNOP_init_control] = {sizeof(struct evtchn_init_control), true, 0},
-	[EVTCHNOP_expand_array] = {sizeof(struct evtchn_expand_array), false,
+			       PORT_OF(bind_ipi), VCPU_OF(bind_ipi)},
+	/* It is not the op that opens the port, but it is open. */
+	[EVTCHNOP_bind_vcpu] = {sizeof(struct evtchn_bind_vcpu), false, 0,
+				VCPU_OF(bind_vcpu)},
+	[EVTCHNOP_unmask] = {sizeof(struct evtchn_unmask), false, 0, 0},
+	[EVTCHNOP_reset] = {sizeof(struct evtchn_reset), false, 0, 0},
+	[EVTCHNOP_init_control] = {sizeof(struct evtchn_init_control), true, 0,
 				   0},
-	[EVTCHNOP_set_priority] = {sizeof(struct evtchn_set_priority), false,
+	[EVTCHNOP_expand_array] = {sizeof(struct evtchn_expand_array), false, 0,
 				   0},
-	[EVTCHNOP_reset_cont] = {sizeof(struct evtchn_reset), false, 0},
+	[EVTCHNOP_set_priority] = {sizeof(struct evtchn_set_priority), false, 0,
+				   0},
+	[EVTCHNOP_reset_cont] = {sizeof(struct evtchn_reset), false, 0, 0},
 };
 
 #define NR_OPS (sizeof(ops) / sizeof(ops[0]))
@@ -328,15 +386,52 @@ static void note_opened(struct evp_guest *g, const struct op *op,
 			const unsigned char *arg)
 {
 	evtchn_port_t port;
+	uint32_t vcpu = 0;
 
 	if (!op->opens)
 		return;
 	memcpy(&port, arg + op->opens, sizeof(port));
-	if (port < EVP_NR_PORTS)
-		g->chan[port].open = true;
+	if (op->vcpu != NO_VCPU)
+		memcpy(&vcpu, arg + op->vcpu, sizeof(vcpu));
+	if (port >= EVP_NR_PORTS || vcpu >= g->nr_vcpus)
+		return;
+	evp_chans_lock(g);
+	g->chan[port].open = true;
+	/* Whatever was posted before is masked, as every new port is. */
+	evb_u32_store(&g->chan[port].vcpu, vcpu);
+	evp_chans_unlock(g);
 }
 
-static int op_by_broker(struct evp_guest *g, unsigned int cmd, void *arg)
+/*
+ * A sender may have read the old one just before, and announce its event there:
+ * that vCPU passes it on (guest/bind.c).
+ */
+static void note_moved(struct evp_guest *g, const unsigned char *arg)
+{
+	struct evtchn_bind_vcpu op;
+
+	memcpy(&op, arg, sizeof(op));
+	if (op.port < EVP_NR_PORTS && op.vcpu < g->nr_vcpus)
+		evb_u32_store(&g->chan[op.port].vcpu, op.vcpu);
+}
+
+static int ask_and_note(struct evp_guest *g, unsigned int cmd, void *buf)
+{
+	const struct op *op = &ops[cmd];
+	int rc;
+
+	evp_guest_lock(g);
+	rc = evp_ask_broker(g, cmd, buf, op->size);
+	if (!rc && cmd == EVTCHNOP_bind_vcpu)
+		note_moved(g, buf);
+	else if (!rc)
+		note_opened(g, op, buf);
+	evp_guest_unlock(g);
+	return rc;
+}
+
+__attribute__((noinline)) static int op_by_broker(struct evp_guest *g,
+						  unsigned int cmd, void *arg)
 {
 	unsigned char buf[EVP_ARG_MAX];
 	const struct op *op;
@@ -347,26 +442,25 @@ static int op_by_broker(struct evp_guest *g, unsigned int cmd, void *arg)
 	op = &ops[cmd];
 	if (evp_copy_in(buf, arg, op->size))
 		return -XEN_EFAULT;
-	rc = evp_ask_broker(g, cmd, buf, op->size);
+	rc = ask_and_note(g, cmd, buf);
 	if (rc)
 		return rc;
-	note_opened(g, op, buf);
 	return op->copy_back ? evp_copy_out(arg, buf, op->size) : 0;
 }
 
-static int event_channel_op(struct evp_guest *g, unsigned int cmd, void *arg)
+static int event_channel_op(struct evp_vcpu *v, unsigned int cmd, void *arg)
 {
 	switch (cmd) {
 	case EVTCHNOP_send:
-		return op_send(g, arg);
+		return op_send(v, arg);
 	case EVTCHNOP_unmask:
-		return op_unmask(g, arg);
+		return op_unmask(v->guest, arg);
 	default: /* a number, not a state */
-		return op_by_broker(g, cmd, arg);
+		return op_by_broker(v->guest, cmd, arg);
 	}
 }
 
-static int event_channel_op_compat(struct evp_guest *g, void *arg)
+static int event_channel_op_compat(struct evp_vcpu *v, void *arg)
 {
 	uint32_t cmd;
 
@@ -374,7 +468,7 @@ static int event_channel_op_compat(struct evp_guest *g, void *arg)
 		return -XEN_EFAULT;
 	if (cmd > EVTCHNOP_unmask)
 		return -XEN_ENOSYS;
-	return event_channel_op(g, cmd,
+	return event_channel_op(v, cmd,
 				(char *)arg + offsetof(struct evtchn_op, u));
 }
 
@@ -396,8 +490,24 @@ static int callback_op(struct evp_guest *g, unsigned int cmd, const void *arg)
 		       : -XEN_EINVAL;
 }
 
+/*
+ * Nobody posts meanwhile, so nothing is left in the old place; and there is one
+ * spurious upcall, as the ABI promises.
+ */
+static void move_info(struct evp_vcpu *v, struct vcpu_info *info)
+{
+	evp_chans_lock(v->guest);
+	memcpy(info, evb_ptr_load_acquire(&v->info), sizeof(*info));
+	/* MO-SEL: the new place, then the bits in it */
+	evb_ptr_store(&v->info, info);
+	info->evtchn_pending_sel = UINT64_MAX;
+	(void)evb_u8_xchg(evp_upcall_flag(v), 1);
+	v->info_registered = true;
+	evp_chans_unlock(v->guest);
+}
+
 /* A frame number is an address of this process without its last 12 bits. */
-static int register_info(struct evp_guest *g, const void *arg)
+static int register_info(struct evp_vcpu *v, const void *arg)
 {
 	struct vcpu_register_vcpu_info op;
 	struct vcpu_info *info;
@@ -406,24 +516,57 @@ static int register_info(struct evp_guest *g, const void *arg)
 		return -XEN_EFAULT;
 	if (op.offset > EVP_PAGE_SIZE - sizeof(*info) || op.offset % 8)
 		return -XEN_EINVAL;
-	if (g->info_registered)
+	if (v->info_registered)
 		return -XEN_EBUSY;
 	info = (struct vcpu_info *)(uintptr_t)(op.mfn << 12 | op.offset);
-	if (evp_copy_out(info, g->info, sizeof(*info)))
+	if (evp_copy_out(info, evb_ptr_load_acquire(&v->info), sizeof(*info)))
 		return -XEN_EINVAL;
-	g->info = (evb_u32 *)(void *)info;
-	g->info_registered = true;
-	/* One spurious upcall, as the ABI promises. */
-	info->evtchn_pending_sel = UINT64_MAX;
-	(void)evb_u8_xchg((evb_u8 *)g->info, 1);
+	evp_guest_lock(v->guest);
+	move_info(v, info);
+	evp_guest_unlock(v->guest);
 	return 0;
 }
 
-static int vcpu_op(struct evp_guest *g, unsigned int cmd, const void *arg)
+static int vcpu_op(struct evp_vcpu *v, unsigned int cmd, const void *arg)
 {
 	if (cmd != VCPUOP_register_vcpu_info)
 		return -XEN_ENOSYS;
-	return register_info(g, arg);
+	return register_info(v, arg);
+}
+
+/* Inlined twice, for the plain guest's sake. */
+__attribute__((always_inline)) static inline int
+trap(struct evp_vcpu *v, unsigned int nr, unsigned int cmd, void *arg)
+{
+	switch (nr) {
+	case __HYPERVISOR_event_channel_op:
+		return event_channel_op(v, cmd, arg);
+	case __HYPERVISOR_event_channel_op_compat:
+		return event_channel_op_compat(v, arg);
+	case __HYPERVISOR_sched_op:
+		return evp_sched_op(v, cmd, arg);
+	case __HYPERVISOR_vcpu_op:
+		return vcpu_op(v, cmd, arg);
+	case __HYPERVISOR_callback_op:
+		return callback_op(v->guest, cmd, arg);
+	default: /* a number, not a state */
+		return -XEN_ENOSYS;
+	}
+}
+
+/* Kept out of line: it would cost registers in every plain guest's trap. */
+__attribute__((noinline)) static int
+trap_guarded(struct evp_guest *g, unsigned int nr, unsigned int cmd, void *arg)
+{
+	struct evp_vcpu *v = evp_this(g);
+	int rc;
+
+	if (!v)
+		return -XEN_EPERM;
+	evp_begin();
+	rc = trap(v, nr, cmd, arg);
+	evp_end();
+	return rc;
 }
 
 /* SEND 2/9 - from guest/hypercalls.c evg_notify(); next lane.c evp_lane_send(), or core/hypercall.c in the broker */
@@ -432,18 +575,7 @@ int evg_plat_hypercall(struct evg_guest *evg, unsigned int nr, unsigned int cmd,
 {
 	struct evp_guest *g = evg->host;
 
-	switch (nr) {
-	case __HYPERVISOR_event_channel_op:
-		return event_channel_op(g, cmd, arg);
-	case __HYPERVISOR_event_channel_op_compat:
-		return event_channel_op_compat(g, arg);
-	case __HYPERVISOR_sched_op:
-		return evp_sched_op(g, cmd, arg);
-	case __HYPERVISOR_vcpu_op:
-		return vcpu_op(g, cmd, arg);
-	case __HYPERVISOR_callback_op:
-		return callback_op(g, cmd, arg);
-	default: /* a number, not a state */
-		return -XEN_ENOSYS;
-	}
+	if (g->guarded)
+		return trap_guarded(g, nr, cmd, arg);
+	return trap(&g->vcpu[0], nr, cmd, arg);
 }

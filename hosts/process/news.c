@@ -7,7 +7,6 @@
  * the broker's lane has its bit 0 set, when the socket woke us.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -60,11 +59,9 @@ static int map_pair(struct evp_lane *l, struct evp_packet *p)
 static void on_lane(struct evp_guest *g, struct evp_packet *p)
 {
 	const struct evp_lane_msg *m = (const void *)p->u.bytes;
-	struct evp_lane *l = calloc(1, sizeof(*l));
+	struct evp_lane *l = evp_lane_new();
 	int rc = l && p->nr_fds == 3 ? 0 : -ENOMEM;
 
-	if (l)
-		l->bell = -1;
 	if (!rc)
 		rc = map_pair(l, p);
 	if (!rc)
@@ -227,12 +224,14 @@ void evp_on_news(struct evp_guest *g, struct evp_packet *p)
 {
 	size_t i;
 
+	evp_chans_lock(g);
 	if (p->u.hdr.type == EVP_LANE && p->len == sizeof(struct evp_lane_msg))
 		on_lane(g, p);
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (p->u.hdr.type == kinds[i].type && p->len == kinds[i].len)
 			kinds[i].handle(g, p);
 	}
+	evp_chans_unlock(g);
 	evp_packet_close_fds(p);
 }
 

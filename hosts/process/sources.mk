@@ -6,6 +6,7 @@ EVP_CONTROL_SRCS := \
 
 EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/attach.c \
+	hosts/process/guarded.c \
 	hosts/process/guest_trap.c \
 	hosts/process/kick.c \
 	hosts/process/lane.c \
@@ -16,6 +17,8 @@ EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/grant_share.c \
 	hosts/process/sched.c \
 	hosts/process/session.c \
+	hosts/process/upcall.c \
+	hosts/process/vcpu.c \
 	hosts/process/wait.c
 
 EVTCHND_SRCS := \

@@ -10,12 +10,18 @@
  * again and again, because an event that comes soon is then taken without a
  * system call on either side.
  *
- * Reading order: posting, collecting, upcalls, sleeping.
+ * A guarded guest (guest.h) does the collecting as it is here, under its lock;
+ * guarded.c has what it does instead of the sleeping and the public face.
+ *
+ * Nothing here uses malloc(): with upcalls by signal a handler may come here
+ * while the program it interrupted is in the middle of one.
+ *
+ * Reading order: the set of lanes, collecting, sleeping.
  */
 #include <errno.h>
 #include <linux/time_types.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,34 +30,9 @@
 
 #include "guest.h"
 
-#define NR_EVENTS      16
-#define SPINS_PER_LOOK 16 /* turns between two looks at the clock */
-#define PATIENCE       128
-#define PROBE	       16
-#define MAX_UPCALLS    16 /* in a row, at one safe point */
-
-/* --- posting ---------------------------------------------------------------- */
-
-static evb_u8 *upcall_flag(const struct evp_guest *g)
-{
-	return (evb_u8 *)g->info;
-}
-
-static evb_u8 *upcall_mask(const struct evp_guest *g)
-{
-	return (evb_u8 *)g->info + 1;
-}
-
-void evp_post(struct evp_guest *g, evtchn_port_t port)
-{
-	unsigned int due = evc_2l_post(&g->words, g->info, port);
-
-	/* MO-UPCALL: selector is set; pairs with upcall.c evg_upcall_take() */
-	if (due & EVC_RAISE)
-		(void)evb_u8_xchg(upcall_flag(g), 1);
-	if (due & EVC_NEW)
-		g->posted++;
-}
+#define NR_EVENTS 16
+#define PATIENCE  128
+#define PROBE	  16
 
 /* --- the set of lanes ------------------------------------------------------- */
 
@@ -73,16 +54,35 @@ static void make_hot(struct evp_guest *g, struct evp_lane *l)
 	swap(g, l->index, g->nr_hot++);
 }
 
+static void *new_pages(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* Twice as many as before. */
+static int grow(struct evp_guest *g)
+{
+	size_t size = g->max_lanes * sizeof(struct evp_lane *);
+	void *p = size ? mremap(g->lane, size, 2 * size, MREMAP_MAYMOVE)
+		       : new_pages(EVP_PAGE_SIZE);
+
+	if (!p || p == MAP_FAILED)
+		return -ENOMEM;
+	g->lane = p;
+	g->max_lanes = (uint32_t)((size ? 2 * size : EVP_PAGE_SIZE) /
+				  sizeof(struct evp_lane *));
+	return 0;
+}
+
 int evp_lane_add(struct evp_guest *g, struct evp_lane *l)
 {
-	size_t n = g->nr_lanes + 1;
-	struct evp_lane **lane = realloc(g->lane, n * sizeof(*lane));
-
-	if (!lane)
+	if (g->nr_lanes == g->max_lanes && grow(g))
 		return -ENOMEM;
-	g->lane = lane;
 	l->index = g->nr_lanes++;
-	lane[l->index] = l;
+	g->lane[l->index] = l;
 	make_hot(g, l);
 	return 0;
 }
@@ -94,13 +94,32 @@ void evp_lane_remove(struct evp_guest *g, struct evp_lane *l)
 	swap(g, l->index, --g->nr_lanes);
 }
 
+struct evp_lane *evp_lane_new(void)
+{
+	struct evp_lane *l = new_pages(sizeof(*l));
+
+	if (l)
+		l->bell = -1;
+	return l;
+}
+
 void evp_lane_free(struct evp_lane *l)
 {
 	evp_lane_unmap(l->in);
 	evp_lane_unmap(l->out);
 	if (l->bell >= 0)
 		(void)close(l->bell);
-	free(l);
+	(void)munmap(l, sizeof(*l));
+}
+
+void evp_lanes_free(struct evp_guest *g)
+{
+	uint32_t i;
+
+	for (i = 0; i < g->nr_lanes; i++)
+		evp_lane_free(g->lane[i]);
+	if (g->lane)
+		(void)munmap(g->lane, g->max_lanes * sizeof(g->lane[0]));
 }
 
 struct evp_lane *evp_lane_find(struct evp_guest *g, uint64_t in_id)
@@ -176,7 +195,7 @@ void evp_lane_drain(struct evp_guest *g, struct evp_lane *l)
 		take_word(g, l, word);
 }
 
-static void on_ring(struct evp_guest *g, uint64_t lane)
+void evp_on_ring(struct evp_guest *g, uint64_t lane)
 {
 	struct evp_lane *l = lane ? evp_lane_find(g, lane) : NULL;
 
@@ -202,7 +221,7 @@ static int take_rings(struct evp_guest *g, const struct __kernel_timespec *ts)
 		n = epoll_wait(g->epoll, ev, NR_EVENTS, ms);
 	}
 	for (i = 0; i < n; i++)
-		on_ring(g, ev[i].data.u64);
+		evp_on_ring(g, ev[i].data.u64);
 	return n < 0 ? -errno : n;
 }
 
@@ -256,49 +275,6 @@ void evp_collect(struct evp_guest *g)
 	take_hot(g);
 }
 
-/* --- upcalls ---------------------------------------------------------------- */
-
-bool evp_is_deliverable(const struct evp_guest *g)
-{
-	return g->callback && evb_u8_load_relaxed(upcall_flag(g)) &&
-	       !evb_u8_load_relaxed(upcall_mask(g));
-}
-
-void evp_take_upcalls(struct evp_guest *g)
-{
-	struct evp_guest *before;
-	int i;
-
-	/* What a handler keeps sending to itself waits for the next time. */
-	for (i = 0; i < MAX_UPCALLS && evp_is_deliverable(g); i++) {
-		evb_u8_store_relaxed(upcall_mask(g), 1);
-		g->stats.upcalls++;
-		before = evp_enter(g);
-		g->callback();
-		(void)evp_enter(before);
-		evb_u8_store_relaxed(upcall_mask(g), 0);
-	}
-}
-
-unsigned long evg_plat_upcalls_save(struct evg_guest *evg)
-{
-	struct evp_guest *g = evg->host;
-	unsigned long saved = evb_u8_load_relaxed(upcall_mask(g));
-
-	/* Relaxed: the flag is set and the mask read by this thread only. */
-	evb_u8_store_relaxed(upcall_mask(g), 1);
-	return saved;
-}
-
-void evg_plat_upcalls_restore(struct evg_guest *evg, unsigned long saved)
-{
-	struct evp_guest *g = evg->host;
-
-	evb_u8_store_relaxed(upcall_mask(g), (uint8_t)saved);
-	if (evp_is_deliverable(g))
-		evp_take_upcalls(g);
-}
-
 /* --- sleeping --------------------------------------------------------------- */
 
 int64_t evp_now(void)
@@ -309,8 +285,7 @@ int64_t evp_now(void)
 	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
 }
 
-/* Arm all lanes.  True: there is something in one of them already. */
-static bool arm_all(struct evp_guest *g)
+bool evp_arm_all(struct evp_guest *g)
 {
 	uint32_t i, nr_hot = g->nr_hot;
 
@@ -325,43 +300,62 @@ static bool arm_all(struct evp_guest *g)
 	return g->nr_hot != 0;
 }
 
+bool evp_is_something_there(const struct evp_guest *g)
+{
+	uint32_t i;
+
+	for (i = 0; i < nr_scanned(g); i++) {
+		if (!evp_lane_is_empty(g->lane[i]->in))
+			return true;
+	}
+	return false;
+}
+
 /* Look again and again, for a bounded moment.  True: something is there. */
 static bool spin(struct evp_guest *g, int64_t until)
 {
-	uint32_t i, turn;
+	uint32_t turn;
 
 	do {
-		for (turn = 0; turn < SPINS_PER_LOOK; turn++) {
-			for (i = 0; i < nr_scanned(g); i++) {
-				if (!evp_lane_is_empty(g->lane[i]->in))
-					return true;
-			}
+		for (turn = 0; turn < EVP_SPINS_PER_LOOK; turn++) {
+			if (evp_is_something_there(g))
+				return true;
 			evg_plat_relax();
 		}
 	} while (evp_now() < until);
 	return false;
 }
 
-static int sleep_until(struct evp_guest *g, int64_t deadline)
+struct timespec *evp_left_until(int64_t deadline, struct timespec *ts)
 {
-	struct __kernel_timespec ts;
 	int64_t left;
 
-	g->stats.sleeps++;
 	if (deadline == EVP_NO_DEADLINE)
-		return take_rings(g, NULL);
+		return NULL;
 	left = deadline - evp_now();
 	if (left < 0)
 		left = 0;
-	ts.tv_sec = left / 1000000000;
-	ts.tv_nsec = left % 1000000000;
-	return take_rings(g, &ts);
+	ts->tv_sec = left / 1000000000;
+	ts->tv_nsec = left % 1000000000;
+	return ts;
 }
 
-/* Is there still anybody who could send? */
-static bool is_alone(const struct evp_guest *g)
+static int sleep_until(struct evp_guest *g, int64_t deadline)
 {
-	return g->control < 0 && g->nr_lanes <= 1;
+	struct __kernel_timespec kts;
+	struct timespec ts;
+
+	g->stats.sleeps++;
+	if (!evp_left_until(deadline, &ts))
+		return take_rings(g, NULL);
+	kts.tv_sec = ts.tv_sec;
+	kts.tv_nsec = ts.tv_nsec;
+	return take_rings(g, &kts);
+}
+
+bool evp_is_alone(const struct evp_guest *g)
+{
+	return g->control < 0 && g->nr_lanes <= 1 && g->nr_vcpus == 1;
 }
 
 /*
@@ -372,14 +366,19 @@ static bool is_alone(const struct evp_guest *g)
  */
 int64_t evp_look_ns(struct evp_guest *g)
 {
-	if (g->in_vain >= PATIENCE && g->in_vain++ % PROBE)
+	struct evp_vcpu *v = evp_this(g);
+
+	if (!v || (v->in_vain >= PATIENCE && v->in_vain++ % PROBE))
 		return 0;
 	return g->spin_ns;
 }
 
 void evp_look_done(struct evp_guest *g, bool found)
 {
-	g->in_vain = found ? 0 : g->in_vain + 1;
+	struct evp_vcpu *v = evp_this(g);
+
+	if (v)
+		v->in_vain = found ? 0 : v->in_vain + 1;
 }
 
 static bool look(struct evp_guest *g, int64_t now, int64_t deadline)
@@ -399,7 +398,7 @@ static int doze(struct evp_guest *g, int64_t now, int64_t deadline)
 {
 	int rc = 0;
 
-	if (!look(g, now, deadline) && !arm_all(g))
+	if (!look(g, now, deadline) && !evp_arm_all(g))
 		rc = sleep_until(g, deadline);
 	if (rc >= 0)
 		evp_collect(g);
@@ -408,15 +407,16 @@ static int doze(struct evp_guest *g, int64_t now, int64_t deadline)
 
 int evp_wait_until(struct evp_guest *g, uint32_t seen, int64_t deadline)
 {
+	const evb_u32 *posted = &g->vcpu[0].posted;
 	int64_t now;
 	int rc;
 
 	evp_collect(g);
-	while (g->posted == seen) {
+	while (evb_u32_load_relaxed(posted) == seen) {
 		now = evp_now();
 		if (now >= deadline)
 			return 0;
-		if (is_alone(g) && deadline == EVP_NO_DEADLINE)
+		if (evp_is_alone(g) && deadline == EVP_NO_DEADLINE)
 			return evp_fail(-ECONNRESET, "the broker is gone and "
 						     "nothing is connected");
 		rc = doze(g, now, deadline);
@@ -428,22 +428,32 @@ int evp_wait_until(struct evp_guest *g, uint32_t seen, int64_t deadline)
 
 /* --- the public face -------------------------------------------------------- */
 
-/* At a safe point.  Returns what evp_poll() and evp_wait() return. */
-static int report(struct evp_guest *g)
+int evp_report(struct evp_vcpu *v)
 {
-	uint32_t n = g->posted - g->reported;
+	uint32_t posted = evb_u32_load_relaxed(&v->posted);
+	uint32_t n = posted - v->reported;
 
-	g->reported = g->posted;
+	v->reported = posted;
 	if (!n)
-		n = evp_is_deliverable(g);
-	evp_take_upcalls(g);
+		n = evp_is_deliverable(v);
 	return n > INT32_MAX ? INT32_MAX : (int)n;
+}
+
+/* At a safe point.  Returns what evp_poll() and evp_wait() return. */
+static int report(struct evp_vcpu *v)
+{
+	int n = evp_report(v);
+
+	evp_take_upcalls(v);
+	return n;
 }
 
 int evp_poll(struct evp_guest *g)
 {
+	if (g->guarded)
+		return evp_guarded_poll(g);
 	evp_collect(g);
-	return report(g);
+	return report(&g->vcpu[0]);
 }
 
 static int64_t deadline_of(int64_t timeout_ns)
@@ -457,19 +467,31 @@ static int64_t deadline_of(int64_t timeout_ns)
 
 int evp_wait(struct evp_guest *g, int64_t timeout_ns)
 {
+	struct evp_vcpu *v = &g->vcpu[0];
 	int rc;
 
-	/* Unmasking may have made something deliverable since. */
-	if (timeout_ns == 0 || evp_is_deliverable(g))
+	if (timeout_ns == 0)
 		return evp_poll(g);
-	rc = evp_wait_until(g, g->reported, deadline_of(timeout_ns));
-	return rc < 0 ? rc : report(g);
+	if (g->guarded)
+		return evp_guarded_wait(g, deadline_of(timeout_ns));
+	/* Unmasking may have made something deliverable since. */
+	if (evp_is_deliverable(v))
+		return evp_poll(g);
+	rc = evp_wait_until(g, v->reported, deadline_of(timeout_ns));
+	return rc < 0 ? rc : report(v);
+}
+
+static bool is_due(const struct evp_vcpu *v)
+{
+	return evb_u32_load_relaxed(&v->posted) != v->reported ||
+	       evp_is_deliverable(v);
 }
 
 bool evp_arm(struct evp_guest *g)
 {
-	if (g->news || g->posted != g->reported || evp_is_deliverable(g) ||
-	    arm_all(g))
+	if (g->guarded)
+		return evp_guarded_arm(g);
+	if (g->news || is_due(&g->vcpu[0]) || evp_arm_all(g))
 		return true;
 	g->armed = true;
 	return false;
@@ -477,5 +499,10 @@ bool evp_arm(struct evp_guest *g)
 
 int evp_fd(const struct evp_guest *g)
 {
-	return g->epoll;
+	const struct evp_vcpu *v;
+
+	if (!g->guarded)
+		return g->epoll;
+	v = evp_this(g);
+	return v ? v->bell : -EPERM;
 }

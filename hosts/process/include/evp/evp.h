@@ -17,7 +17,9 @@
  *
  * Upcalls, and with them handlers, run inside evp_poll(), evp_wait(), a
  * blocking hypercall, and when the guest library lets upcalls in again; never
- * at any other moment.
+ * at any other moment, unless the program asks for it: with an upcall_signal
+ * (struct evp_options) an event interrupts the vCPU whatever it is doing, as an
+ * interrupt does.  See "Upcalls by signal" below.
  *
  * A domain may have many attachments, in one process or in several: each
  * evp_attach() makes one.  Port numbers are the domain's, the lowest free one is
@@ -54,6 +56,43 @@
  *            Several guests may live in several threads of one process.  Not
  *            from signal handlers.  After fork() the child may only call
  *            evp_abandon().
+ *            With upcall_signal or nr_vcpus: the threads that are its vCPUs
+ *            (evp_vcpu_enter()), all at once; any other one gets -EPERM, and
+ *            -XEN_EPERM from a hypercall.
+ *
+ * Upcalls by signal.  With .upcall_signal = SIGUSR1 the thread that is the vCPU
+ * gets that signal when an event comes, and the library's signal handler calls
+ * the handlers bound with evg_bind_handler().
+ *
+ *   Held off   by evtchn_upcall_mask, as an interrupt would be: the events stay
+ *              pending and are handled when evg_plat_upcalls_restore() lets
+ *              them in, or, where the program writes the byte itself, by the
+ *              next call of this library or hypercall; also while the thread is
+ *              inside a call of this library or a hypercall, for its bounded
+ *              time; while a handler runs; and by blocking the signal.
+ *   Handlers   run in the signal handler, on the thread's stack, some 8 KiB of
+ *              it: they may call what is async-signal-safe, anything of evg.h
+ *              and irq.h but evg_poll() and evg_block(), and the functions of
+ *              this header but evp_attach(), evp_detach(), evp_wait() and the
+ *              vCPU calls, for any guest this thread is a vCPU of that has an
+ *              upcall_signal.  No malloc(), no stdio, no lock that the
+ *              interrupted code may hold; what they share with it is volatile
+ *              or atomic, or touched by it with upcalls off:
+ *
+ *                 saved = evg_plat_upcalls_save(evp_evg(g));
+ *                 ...
+ *                 evg_plat_upcalls_restore(evp_evg(g), saved);
+ *
+ *   EINTR      the signal interrupts system calls of the program.  The handler
+ *              is installed with SA_RESTART, so read(), write(), accept() and
+ *              the like go on; poll(), select(), epoll_wait(), nanosleep() and
+ *              others that signal(7) lists answer EINTR all the same.  evp_wait()
+ *              and hypercalls do not: an upcall does not end them, another
+ *              signal does.
+ *   Costs      a thread (the listener), and a system call for a sender that
+ *              finds nothing pending yet, though the receiver is awake.
+ *
+ * The signal's handler stays installed for the rest of the process's life.
  */
 #ifndef EVP_EVP_H
 #define EVP_EVP_H
@@ -84,6 +123,12 @@ struct evp_guest;
  *           EVP_SPIN_DEFAULT: $EVTCHN_SPIN_US, else 50 us, or 0 when this
  *           process may run on one CPU only
  *
+ * @upcall_signal  SIGUSR1, SIGUSR2, SIGIO, SIGURG, SIGPWR or SIGWINCH: it brings
+ *           upcalls to a running vCPU; 0: none does.  Several guests may
+ *           have the same.  Real-time signals are refused: one that finds
+ *           the queue full is lost.
+ * @nr_vcpus 1 to EVP_MAX_VCPUS; 0: one
+ *
  * When @socket is NULL and $EVTCHN_FD names an inherited session (`evtchn
  * run`), it is used instead of a socket path, and @domain, unless it is
  * EVP_DOMAIN_ENV, must be the session's.  Otherwise a domain that is there
@@ -94,6 +139,8 @@ struct evp_options {
 	int domain;
 	const char *name;
 	int64_t spin_ns;
+	int upcall_signal;
+	uint32_t nr_vcpus;
 };
 
 /*
@@ -101,10 +148,12 @@ struct evp_options {
  *
  * On success *@g is ready and its guest library initialised: no port open,
  * every port masked, upcalls on.
- *   -EINVAL        malformed option or environment variable
+ *   -EINVAL        malformed option or environment variable, or a signal that
+ *                  cannot bring upcalls
  *   -ENOENT, -ECONNREFUSED   no broker there
  *   -EACCES        the broker belongs to another user
- *   -EBUSY         this domain has its 1024 attachments
+ *   -EBUSY         this domain has its 1024 attachments, or the program has
+ *                  a handler for upcall_signal
  *   -EPROTO        the other end is no evtchnd, or one of another version
  *   -ENOSPC        the broker has no room for another domain
  *   -ECONNRESET    the broker went away
@@ -115,12 +164,36 @@ int evp_attach(struct evp_guest **g, const struct evp_options *o);
 
 /*
  * evp_detach - leave.  Its ports are closed, peers become unbound; the domain
- * ends unless somebody else holds it.  NULL is fine.  Not from a handler.
+ * ends unless somebody else holds it.  NULL is fine.  Not from a handler.  All
+ * vCPUs but the caller's have left.
  */
 void evp_detach(struct evp_guest *g);
 
 /* In a child after fork(): drop what was inherited, without a word. */
 void evp_abandon(struct evp_guest *g);
+
+#define EVP_MAX_VCPUS 32
+
+/*
+ * evp_vcpu_enter - the calling thread is a vCPU of @g from now on.
+ *
+ * The thread that attached is vCPU 0.  A thread may be one vCPU of each of
+ * several guests.  What came for a vCPU nobody was is handled now, if upcalls
+ * come by signal, else at the next safe point.  Does nothing for a guest that has
+ * neither upcall_signal nor several vCPUs.
+ *   -EINVAL  no such vCPU
+ *   -EBUSY   another thread is it, or this one is another of this guest
+ *   -EMFILE, -ENFILE  no descriptor left
+ */
+int evp_vcpu_enter(struct evp_guest *g, uint32_t vcpu);
+
+/*
+ * evp_vcpu_leave - the calling thread is no vCPU of @g any more.
+ *
+ * Another one may be it; what is sent meanwhile waits.  Before the thread ends,
+ * and before another one calls evp_detach().  Not from a handler.
+ */
+void evp_vcpu_leave(struct evp_guest *g);
 
 /* Why the last evp_*() call of this thread failed: one line, no newline. */
 const char *evp_error(void);
@@ -130,7 +203,7 @@ struct evg_guest *evp_evg(struct evp_guest *g);
 
 domid_t evp_domid(const struct evp_guest *g);
 
-/* The domain's shared memory; vcpu_info of vCPU 0 is inside. */
+/* The attachment's shared memory; the vcpu_info of its vCPUs is inside. */
 struct shared_info *evp_shared_info(struct evp_guest *g);
 
 /*
@@ -164,6 +237,9 @@ int evp_wait(struct evp_guest *g, int64_t timeout_ns);
  *   evp_arm()  was called since the last evp_poll(): it tells the peers to
  *              ring.  Returns true when there is something already: do not
  *              sleep, poll again.
+ *
+ * With upcall_signal or nr_vcpus the descriptor is one of the calling vCPU's own
+ * (-EPERM: it is none); it may be readable once for nothing.
  */
 int evp_fd(const struct evp_guest *g);
 bool evp_arm(struct evp_guest *g);
@@ -179,7 +255,7 @@ void evp_look_done(struct evp_guest *g, bool found);
 /* False: evtchnd is gone.  Connected channels work on, nothing else does. */
 bool evp_broker_is_there(const struct evp_guest *g);
 
-/* What happened so far. */
+/* What happened so far; of vCPUs that run meanwhile, about so far. */
 struct evp_stats {
 	uint64_t sent_lane;   /* sends that found the slot clear */
 	uint64_t sent_merged; /* sends that found it set: one event with it */
