@@ -107,9 +107,9 @@ static void computing_vcpu_takes_every_event(void **state)
 	(void)hear(c.from);
 	compute_until(&s, b.rounds);
 	evp_get_stats(g, &after);
-	/* One upcall each, and nothing of it went through the broker. */
+	/* An upcall takes what comes while it runs; none asked the broker. */
 	assert_int_equal(s.count, b.rounds);
-	assert_true(after.upcalls - before.upcalls >= b.rounds);
+	assert_true(after.upcalls > before.upcalls);
 	assert_int_equal(after.hypercalls, before.hypercalls);
 	assert_int_equal(s.deepest, 1);
 	say(c.to, 0);
