@@ -53,4 +53,7 @@ int evu_device_open(struct xenevtchn_handle **h, const char *path, bool keep);
 int evu_device_adopt(struct xenevtchn_handle **h, int fd);
 int evu_process_open(struct xenevtchn_handle **h, bool keep);
 
+/* @fd: what the program before exec() knew as xenevtchn_fd().  */
+int evu_process_adopt(struct xenevtchn_handle **h, int fd);
+
 #endif /* USER_HANDLE_H */

@@ -105,11 +105,6 @@ static bool is_ours(const struct evu_process *p, evtchn_port_t port)
 	return port < EVU_NR_PORTS && p->port[port] != EVU_NOT_OURS;
 }
 
-static bool is_limited(const struct evu_process *p)
-{
-	return p->h.limited_to >= 0;
-}
-
 /* A port was opened, or not: give it to the handle. */
 static int adopt(struct evu_process *p, int rc, evtchn_port_t port)
 {
@@ -134,8 +129,6 @@ static int bind_unbound(struct xenevtchn_handle *h, uint32_t domid)
 	evtchn_port_t port = 0;
 	int rc;
 
-	if (is_limited(p))
-		return -EACCES;
 	if (domid > UINT16_MAX)
 		return -ESRCH;
 	evu_enter(p);
@@ -152,8 +145,6 @@ static int bind_interdomain(struct xenevtchn_handle *h, uint32_t domid,
 	evtchn_port_t port = 0;
 	int rc;
 
-	if (is_limited(p) && (uint32_t)h->limited_to != domid)
-		return -EACCES;
 	if (domid > UINT16_MAX)
 		return -ESRCH;
 	evu_enter(p);
@@ -169,8 +160,6 @@ static int bind_virq(struct xenevtchn_handle *h, uint32_t virq)
 	evtchn_port_t port = 0;
 	int rc;
 
-	if (is_limited(p))
-		return -EACCES;
 	evu_enter(p);
 	rc = evg_bind_virq(guest(p), virq, 0, &port);
 	rc = adopt(p, rc, port);
@@ -233,12 +222,15 @@ static int unmask(struct xenevtchn_handle *h, evtchn_port_t port)
 	return 0;
 }
 
-/* Kept by this library, not by the broker: no defence against the program. */
 static int limit(struct xenevtchn_handle *h, domid_t domid)
 {
-	if (is_limited(evu_process_of(h)))
-		return -EACCES;
-	return domid == 0 || domid >= DOMID_FIRST_RESERVED ? -EINVAL : 0;
+	struct evu_process *p = evu_process_of(h);
+	int rc;
+
+	evu_enter(p);
+	rc = evp_restrict(p->g, domid);
+	evu_leave(p);
+	return rc;
 }
 
 /* --- opening and closing ---------------------------------------------------- */
@@ -252,6 +244,13 @@ static bool is_set(const char *name)
 	const char *text = getenv(name);
 
 	return text && *text;
+}
+
+static void note_domain(const struct evu_process *p)
+{
+	(void)pthread_mutex_lock(&own_domain_lock);
+	own_domain = evp_domid(p->g);
+	(void)pthread_mutex_unlock(&own_domain_lock);
 }
 
 /* All handles of a process are in one domain. */
@@ -309,23 +308,98 @@ static const struct evu_ops ops = {
 	.unmask = unmask,
 };
 
-int evu_process_open(struct xenevtchn_handle **h, bool keep)
+static struct evu_process *make(void)
 {
 	struct evu_process *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->h.ops = &ops;
+	p->pid = getpid();
+	p->fd = p->kick = p->record = -1;
+	if (!pthread_mutex_init(&p->lock, NULL))
+		return p;
+	free(p);
+	return NULL;
+}
+
+/* Let the descriptors survive exec(), and leave word which they are. */
+static int keep_open(struct evu_process *p)
+{
+	int control = evp_inherit(p->g);
+
+	p->record = control < 0 ? control : evu_record_new(p->fd, control);
+	return p->record < 0 ? p->record : 0;
+}
+
+int evu_process_open(struct xenevtchn_handle **h, bool keep)
+{
+	struct evu_process *p = make();
 	int rc;
 
 	if (!p)
 		return -ENOMEM;
-	p->h.ops = &ops;
-	p->pid = getpid();
-	rc = -pthread_mutex_init(&p->lock, NULL);
-	if (!rc)
-		rc = attach(p);
+	rc = attach(p);
 	if (!rc)
 		rc = evu_wait_init(p, keep);
+	if (!rc && keep)
+		rc = keep_open(p);
 	if (rc) {
+		evu_wait_abandon(p);
 		evp_detach(p->g);
 		release(p);
+		return rc;
+	}
+	*h = &p->h;
+	return 0;
+}
+
+/* Each has an event pending, so each is in the queue afterwards. */
+static int adopt_ports(struct evu_process *p)
+{
+	int port = evp_next_port(p->g, 1);
+	int rc = 0;
+
+	evu_enter(p);
+	for (; port >= 0 && rc >= 0;
+	     port = evp_next_port(p->g, (uint32_t)port + 1))
+		rc = adopt(p, 0, (evtchn_port_t)port);
+	evu_leave(p);
+	return rc < 0 ? rc : 0;
+}
+
+/*
+ * What the program was left is not touched before nothing can fail any more; it
+ * may poll the descriptor without asking for it, so somebody has to collect.
+ */
+int evu_process_adopt(struct xenevtchn_handle **h, int fd)
+{
+	int control = -1, record = evu_record_find(fd, &control);
+	struct evu_process *p;
+	int rc;
+
+	if (record < 0)
+		return record;
+	p = make();
+	if (!p)
+		return -ENOMEM;
+	p->fd = fd;
+	rc = evu_wait_inherit(p);
+	if (!rc)
+		rc = evp_take_over(&p->g, control);
+	if (rc) {
+		p->fd = -1;
+		evu_wait_abandon(p);
+		release(p);
+		return rc;
+	}
+	p->record = record;
+	note_domain(p);
+	rc = adopt_ports(p);
+	if (!rc)
+		rc = evu_process_fd(&p->h);
+	if (rc < 0) {
+		(void)close_process(&p->h);
 		return rc;
 	}
 	*h = &p->h;

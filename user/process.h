@@ -4,6 +4,7 @@
  *
  *   process.c  ports: binding, sending, what an event does to one
  *   wait.c     waiting: the queue's descriptor, the collector, pending()
+ *   inherit.c  what exec() leaves of a handle
  */
 #ifndef USER_PROCESS_H
 #define USER_PROCESS_H
@@ -42,6 +43,7 @@ struct evu_process {
 	uint8_t port[EVU_NR_PORTS]; /* enum evu_port */
 	/* wait.c */
 	int fd;		/* eventfd, readable: the queue is not empty */
+	int record;	/* inherit.c, or -1 */
 	bool shown;	/* it is readable */
 	bool collected; /* there is a collector */
 	bool stop;
@@ -68,8 +70,9 @@ int evu_take_port(struct evu_process *p);
 
 /* --- wait.c ----------------------------------------------------------------- */
 
-/* 0 or -errno; @keep: as evu_process_open(). */
+/* 0 or -errno.  The second when @p->fd is there already, in any state. */
 int evu_wait_init(struct evu_process *p, bool keep);
+int evu_wait_inherit(struct evu_process *p);
 
 /* In a child after fork(): only the descriptors. */
 void evu_wait_abandon(struct evu_process *p);
@@ -86,5 +89,16 @@ void evu_leave(struct evu_process *p);
 /* A descriptor was asked for, or an event: the ops of these names. */
 int evu_process_fd(struct xenevtchn_handle *h);
 int evu_process_pending(struct xenevtchn_handle *h);
+
+/* --- inherit.c -------------------------------------------------------------- */
+
+/*
+ * Leave a record for the program after exec(): @fd and @control are one handle's.
+ * Returns a descriptor that is not closed by exec(), or -errno.
+ */
+int evu_record_new(int fd, int control);
+
+/* Find the one about @fd: its descriptor, or -EINVAL. */
+int evu_record_find(int fd, int *control);
 
 #endif /* USER_PROCESS_H */

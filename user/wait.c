@@ -287,18 +287,29 @@ int evu_wait_init(struct evu_process *p, bool keep)
 {
 	p->fd = eventfd(0, keep ? 0 : EFD_CLOEXEC);
 	p->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (p->fd >= 0 && p->kick >= 0)
-		return 0;
-	evu_wait_abandon(p);
-	return -EMFILE;
+	return p->fd < 0 || p->kick < 0 ? -EMFILE : 0;
+}
+
+int evu_wait_inherit(struct evu_process *p)
+{
+	p->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->kick < 0)
+		return -errno;
+	silence(p->fd);
+	return 0;
+}
+
+static void close_if_open(int fd)
+{
+	if (fd >= 0)
+		(void)close(fd);
 }
 
 void evu_wait_abandon(struct evu_process *p)
 {
-	if (p->fd >= 0)
-		(void)close(p->fd);
-	if (p->kick >= 0)
-		(void)close(p->kick);
+	close_if_open(p->fd);
+	close_if_open(p->kick);
+	close_if_open(p->record);
 }
 
 void evu_wait_end(struct evu_process *p)

@@ -100,10 +100,10 @@ xenevtchn_handle *xenevtchn_fdopen(struct xentoollog_logger *logger, int fd,
 		rc = -EINVAL;
 	else if (fstat(fd, &st))
 		rc = -errno;
-	else if (!S_ISCHR(st.st_mode))
-		rc = -EOPNOTSUPP;
-	else
+	else if (S_ISCHR(st.st_mode))
 		rc = evu_device_adopt(&h, fd);
+	else
+		rc = evu_process_adopt(&h, fd);
 	return opened(rc, h);
 }
 

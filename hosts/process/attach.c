@@ -43,11 +43,11 @@ static int default_spin(int64_t *ns)
 	return rc;
 }
 
-static int find_spin(const struct evp_options *o, int64_t *ns)
+int evp_guest_spin(struct evp_guest *g, const struct evp_options *o)
 {
 	if (o->spin_ns == EVP_SPIN_DEFAULT)
-		return default_spin(ns);
-	*ns = o->spin_ns;
+		return default_spin(&g->spin_ns);
+	g->spin_ns = o->spin_ns;
 	return o->spin_ns >= 0 ? 0 : evp_fail(-EINVAL, "bad spin_ns");
 }
 
@@ -71,16 +71,15 @@ static int ask_attach(int fd, uint32_t domid, const char *name,
 
 /* --- putting it together ---------------------------------------------------- */
 
-static int take_lane(struct evp_guest *g, struct evp_packet *p)
+static int take_lane(struct evp_guest *g, struct evp_packet *p, uint64_t id)
 {
-	const struct evp_attached *m = (const void *)p->u.bytes;
 	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = 0};
 	struct evp_lane *l = evp_lane_new();
 	int rc;
 
 	if (!l)
 		return -ENOMEM;
-	l->in_id = m->lane;
+	l->in_id = id;
 	rc = evp_lane_map(p->fd[1], &l->in);
 	if (!rc)
 		rc = evp_lane_add(g, l);
@@ -89,7 +88,6 @@ static int take_lane(struct evp_guest *g, struct evp_packet *p)
 		return rc;
 	}
 	g->broker = l;
-	g->domid = (domid_t)m->domid;
 	g->epoll = p->fd[0];
 	p->fd[0] = p->fd[1];
 	p->nr_fds = 1; /* the page is mapped */
@@ -151,6 +149,19 @@ static int init_guest(struct evp_guest *g)
 	return rc;
 }
 
+int evp_guest_settle(struct evp_guest *g, struct evp_packet *p, uint32_t domid,
+		     uint64_t lane)
+{
+	int rc = lend_memory(g);
+
+	if (!rc)
+		rc = take_lane(g, p, lane);
+	if (!rc)
+		rc = init_guest(g);
+	g->domid = (domid_t)domid;
+	return rc ? evp_fail(rc, "cannot set up the guest") : 0;
+}
+
 /* --- several threads -------------------------------------------------------- */
 
 static int find_guard(struct evp_guest *g, const struct evp_options *o)
@@ -181,41 +192,44 @@ static int attach(struct evp_guest *g, const struct evp_options *o,
 {
 	const char *name = o->name ? o->name : program_invocation_short_name;
 	struct evp_packet p = {.nr_fds = 0};
-	int rc = lend_memory(g);
+	const struct evp_attached *m = (const void *)p.u.bytes;
+	int rc = evp_connect(o->socket, &g->control);
 
-	if (!rc)
-		rc = evp_connect(o->socket, &g->control);
 	if (rc)
 		return rc;
 	rc = ask_attach(g->control, domid, name, g->nr_vcpus, &p);
-	if (!rc) {
-		rc = take_lane(g, &p);
-		if (rc)
-			(void)evp_fail(rc, "cannot set up the guest");
-	}
-	evp_packet_close_fds(&p);
 	if (!rc)
-		rc = init_guest(g);
+		rc = evp_guest_settle(g, &p, m->domid, m->lane);
+	evp_packet_close_fds(&p);
 	return rc ? rc : start_guard(g);
+}
+
+struct evp_guest *evp_guest_new(void)
+{
+	struct evp_guest *g = calloc(1, sizeof(*g));
+
+	if (!g)
+		return NULL;
+	g->control = g->epoll = g->nudge = -1;
+	g->nr_vcpus = 1;
+	return g;
 }
 
 int evp_attach(struct evp_guest **out, const struct evp_options *o)
 {
 	static const struct evp_options defaults = {
 		.domain = EVP_DOMAIN_ENV, .spin_ns = EVP_SPIN_DEFAULT};
-	struct evp_guest *g = calloc(1, sizeof(*g));
+	struct evp_guest *g = evp_guest_new();
 	uint32_t domid;
 	int rc;
 
 	if (!g)
 		return evp_fail(-ENOMEM, "no memory");
-	g->control = g->epoll = g->nudge = -1;
-	g->nr_vcpus = 1;
 	if (!o)
 		o = &defaults;
 	rc = evp_find_domain(o, &domid);
 	if (!rc)
-		rc = find_spin(o, &g->spin_ns);
+		rc = evp_guest_spin(g, o);
 	if (!rc)
 		rc = find_guard(g, o);
 	if (!rc)

@@ -3,6 +3,7 @@
  * Inside an attached process: a guest, its ports and its lanes.
  *
  *   attach.c      becoming a domain, and leaving
+ *   takeover.c    going on after exec(); giving rights up
  *   guest_trap.c  hypercalls: what is done here, what the broker does
  *   sched.c       the hypercalls that wait
  *   news.c        what the broker tells: lanes, connections, closings
@@ -245,6 +246,18 @@ bool evp_guarded_arm(struct evp_guest *g);
 /* Undo evp_arm(). */
 void evp_guarded_disarm(struct evp_vcpu *v);
 
+/* --- attach.c --------------------------------------------------------------- */
+
+/*
+ * The parts of evp_attach(): a guest that is not connected, NULL without memory;
+ * its spin time from the environment, which is also checked; memory, what came
+ * with ATTACHED or TAKEN_OVER, and the guest library.
+ */
+struct evp_guest *evp_guest_new(void);
+int evp_guest_spin(struct evp_guest *g, const struct evp_options *o);
+int evp_guest_settle(struct evp_guest *g, struct evp_packet *p, uint32_t domid,
+		     uint64_t lane);
+
 /* --- wait.c ----------------------------------------------------------------- */
 
 /* A lane, all zero; NULL: no memory.  And its end. */
@@ -316,6 +329,10 @@ void evp_lose_broker(struct evp_guest *g);
 
 /* Have the broker do a hypercall; @arg is IN and OUT. */
 int evp_ask_broker(struct evp_guest *g, uint32_t cmd, void *arg, size_t len);
+
+/* The same for any question, with seq ++g->seq, that RESULT answers. */
+int evp_ask_result(struct evp_guest *g, const struct evp_hdr *m, void *arg,
+		   size_t len);
 
 /* Is @port open, and ours? */
 bool evp_is_open(struct evp_guest *g, evtchn_port_t port, int *rc);

@@ -273,22 +273,16 @@ static int await(struct evp_guest *g, struct evp_packet *p, size_t len)
 	}
 }
 
-int evp_ask_broker(struct evp_guest *g, uint32_t cmd, void *arg, size_t len)
+int evp_ask_result(struct evp_guest *g, const struct evp_hdr *m, void *arg,
+		   size_t len)
 {
-	struct evp_hypercall m = {.nr = __HYPERVISOR_event_channel_op,
-				  .cmd = cmd,
-				  .arg_len = (uint32_t)len};
-	size_t total = offsetof(struct evp_hypercall, arg) + len;
 	struct evp_packet p;
 	const struct evp_result *r = (const void *)p.u.bytes;
 
 	if (g->control < 0)
 		return EVP_RC_NO_BROKER;
-	if (len)
-		memcpy(m.arg, arg, len);
-	evp_hdr_init(&m.hdr, EVP_HYPERCALL, total, ++g->seq);
 	g->stats.hypercalls++;
-	if (evp_send_packet(g->control, &m, total, NULL, 0, 0) ||
+	if (evp_send_packet(g->control, m, m->len, NULL, 0, 0) ||
 	    await(g, &p, len)) {
 		evp_read_news(g);
 		evp_lose_broker(g);
@@ -299,6 +293,19 @@ int evp_ask_broker(struct evp_guest *g, uint32_t cmd, void *arg, size_t len)
 	/* A connection's first event is pending when binding returns. */
 	evp_collect_broker(g);
 	return r->rc;
+}
+
+int evp_ask_broker(struct evp_guest *g, uint32_t cmd, void *arg, size_t len)
+{
+	struct evp_hypercall m = {.nr = __HYPERVISOR_event_channel_op,
+				  .cmd = cmd,
+				  .arg_len = (uint32_t)len};
+
+	if (len)
+		memcpy(m.arg, arg, len);
+	evp_hdr_init(&m.hdr, EVP_HYPERCALL,
+		     offsetof(struct evp_hypercall, arg) + len, ++g->seq);
+	return evp_ask_result(g, &m.hdr, arg, len);
 }
 
 bool evp_is_open(struct evp_guest *g, evtchn_port_t port, int *rc)

@@ -18,8 +18,9 @@
  *
  * A connection handed in with ADOPT starts in QUERY and may attach only to the
  * domain of the session it came through, or be another session for it.  DOMAINS
- * and LIST are answered in QUERY and SESSION, HYPERCALL, ACK and CLEAN are taken
- * in ATTACHED, GRANT_... in SESSION: proto_grant.h has these.
+ * and LIST are answered in QUERY and SESSION; HYPERCALL, ACK, CLEAN, TAKE_OVER
+ * and RESTRICT are taken in ATTACHED, GRANT_... in SESSION: proto_grant.h has
+ * these.
  *
  * Events do not come this way: see lane.h.  What comes is the news about which
  * lane and slot a port uses.  It is in the order in which the broker did
@@ -87,9 +88,11 @@ enum evp_type {
 	EVP_GRANT_UNSHARE = 12, /* GRANT_DONE */
 	EVP_GRANT_MAP = 13,	/* GRANT_MAPPED, with a descriptor or none */
 	EVP_GRANT_UNMAP = 14,	/* GRANT_DONE */
+	EVP_TAKE_OVER = 18,	/* TAKEN_OVER, with two descriptors */
+	EVP_RESTRICT = 19,	/* RESULT without an argument */
 	/* answers; seq is that of the question */
 	EVP_WELCOME = 32,
-	EVP_REFUSED = 33, /* to any question but HYPERCALL */
+	EVP_REFUSED = 33, /* to any question but those RESULT answers */
 	EVP_RESERVED = 34,
 	EVP_ATTACHED = 35,
 	EVP_RESULT = 36,
@@ -99,6 +102,7 @@ enum evp_type {
 	EVP_GRANT_SHARED = 40,
 	EVP_GRANT_DONE = 41,
 	EVP_GRANT_MAPPED = 42,
+	EVP_TAKEN_OVER = 47,
 	/* news; seq is 0 */
 	EVP_LANE = 64, /* with three descriptors */
 	EVP_CONNECT = 65,
@@ -174,6 +178,23 @@ struct evp_link_msg {
 	uint32_t pad;
 };
 
+/*
+ * The program was replaced, by exec(), and its memory and lanes with it: give
+ * the new one lanes of its own.  What was sent before is to be thrown away, up
+ * to the answer; after it come LANE, CONNECT and LOCAL for its ports, and one
+ * event on each of them: nobody knows which of them had one.
+ */
+struct evp_take_over {
+	struct evp_hdr hdr;
+};
+
+/* Nothing but channels to @domid from now on, and what is open already. */
+struct evp_restrict {
+	struct evp_hdr hdr;
+	uint16_t domid;
+	uint16_t pad[3];
+};
+
 /* --- answers --------------------------------------------------------------- */
 
 struct evp_welcome {
@@ -200,6 +221,17 @@ struct evp_attached {
 	uint32_t domid;
 	uint32_t pad;
 	uint64_t lane; /* from the broker to here; its slots are port numbers */
+};
+
+#define EVP_TAKEN_WORDS 64
+
+/* Descriptors as those of ATTACHED. */
+struct evp_taken_over {
+	struct evp_hdr hdr;
+	uint32_t domid;
+	uint32_t pad;
+	uint64_t lane;
+	uint64_t port[EVP_TAKEN_WORDS]; /* bits: open, and of this attachment */
 };
 
 struct evp_result {

@@ -17,6 +17,7 @@ EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/grant_share.c \
 	hosts/process/sched.c \
 	hosts/process/session.c \
+	hosts/process/takeover.c \
 	hosts/process/upcall.c \
 	hosts/process/vcpu.c \
 	hosts/process/wait.c
@@ -31,6 +32,7 @@ EVTCHND_SRCS := \
 	hosts/process/broker/hold.c \
 	hosts/process/broker/hypercall.c \
 	hosts/process/broker/lanes.c \
+	hosts/process/broker/limit.c \
 	hosts/process/broker/link.c \
 	hosts/process/broker/listen.c \
 	hosts/process/broker/listing.c \
@@ -39,6 +41,7 @@ EVTCHND_SRCS := \
 	hosts/process/broker/loop.c \
 	hosts/process/broker/owner.c \
 	hosts/process/broker/requests.c \
+	hosts/process/broker/takeover.c \
 	hosts/process/kick.c \
 	hosts/process/lane.c \
 	hosts/process/paths.c \

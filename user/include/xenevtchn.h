@@ -52,9 +52,13 @@ xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger,
 				 unsigned int flags);
 
 /*
- * xenevtchn_fdopen - a handle from a descriptor that was inherited.
- *   EINVAL      @flags is not 0
- *   EOPNOTSUPP  @fd is no device: the process host cannot do this yet
+ * xenevtchn_fdopen - a handle from a descriptor that was inherited: its ports
+ * are still bound.  On the process host: those that were masked are not any
+ * more, and an event is reported for each, as they may have had one.
+ *   EINVAL    @flags is not 0, or @fd is neither a device nor what
+ *             xenevtchn_fd() was, under the same number, before exec()
+ *   ENOTCONN  process host: the broker is gone
+ *   others    as xenevtchn_open(); then @fd is as it was
  */
 xenevtchn_handle *xenevtchn_fdopen(struct xentoollog_logger *logger, int fd,
 				   unsigned int flags);

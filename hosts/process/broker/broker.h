@@ -20,9 +20,9 @@
  * A connection is never closed in the middle of something: evd_doom() marks
  * it, loop.c takes it away when the current message is done.
  *
- * Reading order: loop.c, conn.c, requests.c, hypercall.c, domain.c, owner.c,
- * link.c, lanes.c, deliver_lane.c; grants.h for shared pages; evtchnd.c and
- * listen.c for starting up.
+ * Reading order: loop.c, conn.c, requests.c, hypercall.c, limit.c, domain.c,
+ * owner.c, link.c, lanes.c, takeover.c, deliver_lane.c; grants.h for shared
+ * pages; evtchnd.c and listen.c for starting up.
  */
 #ifndef EVTCHND_BROKER_H
 #define EVTCHND_BROKER_H
@@ -147,6 +147,8 @@ struct evd_att {
 	/* News it has to answer, in order. */
 	struct evd_link *awaited, **awaited_tail;
 	uint32_t nr_awaited;
+	bool is_limited; /* opens nothing but channels to @limit */
+	domid_t limit;
 };
 
 /* Two lanes.  Index 0 and 1: the attachment, and the lane into it. */
@@ -284,6 +286,16 @@ int evd_attach(struct evd_conn *c, struct evd_dom *d, const char *name,
 	       uint32_t seq);
 void evd_detach(struct evd_conn *c);
 
+/*
+ * Fill in what @a is woken and told by; @memfd is the page of its lane.  On
+ * failure some of it is there.  And empty it; a second time is fine.
+ */
+int evd_att_equip(struct evd_att *a, uint64_t lane, int *memfd);
+void evd_att_strip(struct evd_att *a);
+
+/* Tell the other ends of all pairs that their lanes lead nowhere. */
+void evd_pairs_drop(struct evd_att *a);
+
 /* The pair between two attachments, made if need be.  NULL: no room. */
 struct evd_pair *evd_pair_get(struct evd_broker *b, struct evd_att *x,
 			      struct evd_att *y);
@@ -310,6 +322,18 @@ void evd_link_shut(struct evd_port *p);
 
 /* @p loses its owner: so does its end of the link. */
 void evd_link_forget(struct evd_port *p);
+
+/*
+ * @p's owner starts over: the link ends as if @p were closed, but only the
+ * other end is told.
+ */
+void evd_link_restart(struct evd_port *p);
+
+/*
+ * @a starts over, and has forgotten what it should still report: send every
+ * event again that may be lost with that.
+ */
+void evd_links_resend(struct evd_att *a);
 
 /* @a dies: nothing is awaited of it any more. */
 void evd_links_forget(struct evd_att *a);
@@ -371,6 +395,20 @@ void evd_grants_end(struct evd_conn *c);
 
 /* A domain's table goes with it, or later. */
 void evd_table_put(struct evd_table *t);
+
+/* --- takeover.c ------------------------------------------------------------- */
+
+/* @c's program was replaced by another one: begin anew with it. */
+void evd_take_over(struct evd_conn *c, uint32_t seq);
+
+/* --- limit.c ---------------------------------------------------------------- */
+
+/* 0 or -XEN_E...: what is not about @domid is refused from now on. */
+int evd_limit(struct evd_att *a, domid_t domid);
+
+/* Is this hypercall, with this argument, refused to @a? */
+bool evd_is_off_limits(const struct evd_att *a, uint32_t cmd,
+		       const struct evp_result *r);
 
 /* --- deliver_lane.c --------------------------------------------------------- */
 

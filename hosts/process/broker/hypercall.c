@@ -137,6 +137,8 @@ static bool is_shut(struct evd_conn *c, uint32_t cmd,
 
 static int perform(struct evd_conn *c, uint32_t cmd, struct evp_result *r)
 {
+	if (evd_is_off_limits(c->att, cmd, r))
+		return -XEN_EACCES;
 	if (is_foreign(c, cmd, r))
 		return -XEN_ENOTCONN;
 	return is_shut(c, cmd, r) ? 0 : execute(c, cmd, r);

@@ -44,17 +44,23 @@ static void close_all(int *fd, unsigned int n)
 
 /* --- attachments ------------------------------------------------------------ */
 
-static void free_att(struct evd_att *a)
+void evd_att_strip(struct evd_att *a)
 {
 	int fd[2] = {a->epoll, a->bell};
 
 	close_all(fd, 2);
 	evp_lane_unmap(a->lane);
+	a->epoll = a->bell = -1;
+	a->lane = NULL;
+}
+
+static void free_att(struct evd_att *a)
+{
+	evd_att_strip(a);
 	free(a);
 }
 
-/* Fill @a in; @memfd is the page of its lane. */
-static int equip(struct evd_att *a, uint64_t lane, int *memfd)
+int evd_att_equip(struct evd_att *a, uint64_t lane, int *memfd)
 {
 	int rc = evp_lane_create(memfd, &a->lane);
 
@@ -119,7 +125,7 @@ int evd_attach(struct evd_conn *c, struct evd_dom *d, const char *name,
 		return -ENOMEM;
 	a->epoll = a->bell = -1;
 	a->awaited_tail = &a->awaited;
-	rc = equip(a, lane, &memfd);
+	rc = evd_att_equip(a, lane, &memfd);
 	if (rc) {
 		close_all(&memfd, 1);
 		free_att(a);
@@ -150,10 +156,21 @@ static void drop_pair(struct evd_pair *p, unsigned int dead)
 	free(p);
 }
 
+void evd_pairs_drop(struct evd_att *a)
+{
+	struct evd_pair *p;
+
+	while ((p = a->pairs)) {
+		unsigned int dead = evd_pair_side(p, a);
+
+		a->pairs = p->next[dead];
+		drop_pair(p, dead);
+	}
+}
+
 void evd_detach(struct evd_conn *c)
 {
 	struct evd_att *a = c->att;
-	struct evd_pair *p;
 
 	if (!a)
 		return;
@@ -161,12 +178,7 @@ void evd_detach(struct evd_conn *c)
 	evd_dom_begin(a->dom, EVD_CLEAR);
 	evd_disown(a);
 	evd_links_forget(a);
-	while ((p = a->pairs)) {
-		unsigned int dead = evd_pair_side(p, a);
-
-		a->pairs = p->next[dead];
-		drop_pair(p, dead);
-	}
+	evd_pairs_drop(a);
 	free_att(a);
 }
 

@@ -195,6 +195,14 @@ static void break_link(struct evd_link *l, unsigned int closer, bool unasked)
 	}
 }
 
+/* Which end of its link is @p? */
+static unsigned int end_of(const struct evd_port *p)
+{
+	const struct evd_link *l = p->link;
+
+	return l->dom[1] == p->dom && l->port[1] == p->port;
+}
+
 /* @p is free again. */
 static void on_closed(struct evd_port *p, const struct evd_att *caller)
 {
@@ -209,8 +217,7 @@ static void on_closed(struct evd_port *p, const struct evd_att *caller)
 	if (owner)
 		tell_closed(owner, p->port, unasked);
 	if (l)
-		break_link(l, l->dom[1] == p->dom && l->port[1] == p->port,
-			   unasked);
+		break_link(l, end_of(p), unasked);
 }
 
 void evd_link_shut(struct evd_port *p)
@@ -331,6 +338,33 @@ void evd_link_forget(struct evd_port *p)
 	}
 	if (l)
 		l->pair = NULL;
+}
+
+void evd_link_restart(struct evd_port *p)
+{
+	struct evd_link *l = p->link;
+
+	if (!l)
+		return;
+	evd_link_forget(p);
+	break_link(l, end_of(p), false);
+}
+
+void evd_links_resend(struct evd_att *a)
+{
+	const struct evd_pair *p;
+	const struct evd_link *l;
+	unsigned int side;
+
+	for (l = a->awaited; l; l = l->next_awaited)
+		send_again(l);
+	for (p = a->pairs; p; p = p->next[side]) {
+		side = evd_pair_side(p, a);
+		for (l = p->att[!side]->awaited; l; l = l->next_awaited) {
+			if (l->pair == p)
+				send_again(l);
+		}
+	}
 }
 
 void evd_links_forget(struct evd_att *a)

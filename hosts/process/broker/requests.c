@@ -28,6 +28,8 @@ union request {
 	struct evp_grant_unshare unshare;
 	struct evp_grant_map map;
 	struct evp_grant_unmap unmap;
+	struct evp_take_over take_over;
+	struct evp_restrict restrict_to;
 };
 
 /* A name goes to other people's terminals. */
@@ -284,6 +286,24 @@ static void on_answer(struct evd_conn *c, const union request *m,
 		evd_doom(c, "an answer to nothing");
 }
 
+static void on_take_over(struct evd_conn *c, const union request *m,
+			 struct evp_packet *p)
+{
+	(void)p;
+	evd_take_over(c, m->hdr.seq);
+}
+
+static void on_restrict(struct evd_conn *c, const union request *m,
+			struct evp_packet *p)
+{
+	struct evp_result r = {.rc = evd_limit(c->att, m->restrict_to.domid)};
+	size_t len = offsetof(struct evp_result, arg);
+
+	(void)p;
+	evp_hdr_init(&r.hdr, EVP_RESULT, len, m->hdr.seq);
+	evd_send(c, &r, len, NULL, 0);
+}
+
 /* --- grants ------------------------------------------------------------------ */
 
 static void on_region(struct evd_conn *c, const union request *m,
@@ -360,9 +380,20 @@ static const struct row rows[] = {
 			   IN(SESSION), 0},
 	[EVP_GRANT_UNMAP] = {on_unmap, sizeof(struct evp_grant_unmap), false,
 			     IN(SESSION), 0},
+	[EVP_TAKE_OVER] = {on_take_over, sizeof(struct evp_take_over), false,
+			   IN(ATTACHED), 0},
+	[EVP_RESTRICT] = {on_restrict, sizeof(struct evp_restrict), false,
+			  IN(ATTACHED), 0},
 };
 
 #define NR_ROWS (sizeof(rows) / sizeof(rows[0]))
+
+/* Who gave up its rights keeps what its open ports need. */
+static bool is_for_limited(uint16_t type)
+{
+	return type == EVP_HYPERCALL || type == EVP_ACK || type == EVP_CLEAN ||
+	       type == EVP_TAKE_OVER || type == EVP_RESTRICT;
+}
 
 static const char *check(const struct evd_conn *c, const struct row *row,
 			 const struct evp_packet *p)
@@ -371,6 +402,8 @@ static const char *check(const struct evd_conn *c, const struct row *row,
 		return "a message of the wrong size";
 	if (!(row->states & 1u << c->state))
 		return "a message at the wrong moment";
+	if (c->att && c->att->is_limited && !is_for_limited(p->u.hdr.type))
+		return "a message of one who gave that right up";
 	if (p->nr_fds != row->nr_fds)
 		return "a descriptor nobody asked for";
 	return NULL;

@@ -195,6 +195,44 @@ int evp_vcpu_enter(struct evp_guest *g, uint32_t vcpu);
  */
 void evp_vcpu_leave(struct evp_guest *g);
 
+/*
+ * evp_inherit - let @g survive exec().
+ *
+ * Returns a descriptor that is not closed by exec() any more.  The program that
+ * comes then hands its number to evp_take_over(); until it does, or if it never
+ * does, @g's ports stay open as long as the descriptor is, and events wait.
+ *   -ENOTCONN    the broker is gone
+ *   -EOPNOTSUPP  @g has upcall_signal or several vCPUs
+ */
+int evp_inherit(const struct evp_guest *g);
+
+/*
+ * evp_take_over - go on where the program before exec() stopped.
+ *
+ * *@g has the ports that the guest of @fd = evp_inherit() had: still bound,
+ * connected and restricted as they were, but masked, with no handlers, and each
+ * with an event pending: which of them had one died with the old program, so
+ * none is lost, and some are spurious, which Xen's ABI allows.  Their peers may
+ * see a spurious event, too.  evp_inherit() is in force again.
+ *   -ENOTCONN  @fd is no such descriptor, or the broker is gone
+ *   -EPROTO, -ENOMEM, -EMFILE, ...   as evp_attach()
+ * On failure @fd is as it was.  Only for the program that took the old one's
+ * place: while that lives and uses the guest, both would break.
+ */
+int evp_take_over(struct evp_guest **g, int fd);
+
+/* The lowest open port of @g from @from on, or -1. */
+int evp_next_port(const struct evp_guest *g, uint32_t from);
+
+/*
+ * evp_restrict - give up all rights but those to the open ports and to bind to
+ * ports of @domid.  Kept by the broker, and by evp_take_over(); for good.
+ *   -EACCES    it is restricted already
+ *   -EINVAL    @domid is 0 or no domain id
+ *   -ENOTCONN  the broker is gone
+ */
+int evp_restrict(struct evp_guest *g, domid_t domid);
+
 /* Why the last evp_*() call of this thread failed: one line, no newline. */
 const char *evp_error(void);
 
