@@ -218,6 +218,12 @@ int evp_control_connect(const char *path, int *fd)
 	if (connect(s, (const struct sockaddr *)&un, sizeof(un))) {
 		rc = -errno;
 		(void)close(s);
+		if (rc == -EACCES)
+			return evp_fail(rc,
+					"you may not connect to %s: whoever "
+					"runs this broker has to allow it, "
+					"with evtchnd --policy and --mode",
+					path);
 		return evp_fail(rc,
 				"no broker at %s: start evtchnd, or use "
 				"`evtchn run`",

@@ -23,6 +23,7 @@ EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/wait.c
 
 EVTCHND_SRCS := \
+	hosts/process/broker/account.c \
 	hosts/process/broker/conn.c \
 	hosts/process/broker/deliver_lane.c \
 	hosts/process/broker/domain.c \
@@ -40,6 +41,8 @@ EVTCHND_SRCS := \
 	hosts/process/broker/mapping.c \
 	hosts/process/broker/loop.c \
 	hosts/process/broker/owner.c \
+	hosts/process/broker/policy.c \
+	hosts/process/broker/policy_file.c \
 	hosts/process/broker/requests.c \
 	hosts/process/broker/takeover.c \
 	hosts/process/kick.c \

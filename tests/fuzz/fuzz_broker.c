@@ -109,7 +109,7 @@ static void connect_peer(struct peer *p)
 				 sizeof(small));
 	*p = (struct peer){.fd = fd[0]};
 	if (broker.nr_conns < broker.max_conns)
-		FUZZ_CHECK(evd_conn_new(&broker, fd[1]) != NULL);
+		FUZZ_CHECK(evd_conn_new(&broker, fd[1], geteuid()) != NULL);
 	else
 		(void)close(fd[1]);
 }

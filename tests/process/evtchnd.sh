@@ -55,6 +55,54 @@ grep -q hello "$dir/file"
 verdict $? path_no_socket_left_as_it_was
 refused directory_missing_named "cannot create $dir/no/sock.pid" \
 	--socket "$dir/no/sock"
+
+# policy TEXT PATTERN LINE: a file with LINE in it, after two good ones.
+policy() {
+	printf '# rules\nallow everybody domain 1-9\n%s\n' "$3" >"$dir/policy"
+	refused "$1" "$dir/policy:3: $2" --socket "$dir/sock" \
+		--policy "$dir/policy"
+}
+umask 022
+policy policy_verb_named "'permit' is no rule: begin with allow or limit" \
+	"permit user 0 domain 1"
+policy policy_user_named "no user 'nosuchuser': give" \
+	"allow user nosuchuser domain 1"
+policy policy_group_named "no group 'nosuchgroup': give" \
+	"allow group nosuchgroup domain 1"
+policy policy_who_named "'alice' is nobody: say" "allow alice domain 1"
+policy policy_domain_too_large "'32752' is no domain: give 0 to 32751" \
+	"allow user 0 domain 1,32752"
+policy policy_range_backwards "'9-1' is no domain" "allow user 0 domain 9-1"
+policy policy_domain_missing "no domain: give" "allow user 0 domain"
+policy policy_dom0_in_a_range "'0-9' has domain 0 in it" \
+	"allow user 0 domain 0-9"
+policy policy_too_much "'2' is too much: one rule" "allow user 0 domain 1 2"
+policy policy_resource_named "'cpu' has no limit" "limit user 0 cpu 1"
+policy policy_limit_named "'-1' is no limit of ports" \
+	"limit everybody domains 3 ports -1"
+policy policy_group_limit "a group has no limits" "limit group 0 ports 1"
+policy policy_limit_missing "no limit: say which" "limit everybody"
+policy policy_line_too_long "longer than 510 bytes" "$(printf '#%0600d' 0)"
+refused policy_missing_named "$dir/nofile: cannot be read: No such file" \
+	--socket "$dir/sock" --policy "$dir/nofile"
+refused policy_directory_named "$dir: is no file" --socket "$dir/sock" \
+	--policy "$dir"
+echo >"$dir/policy"
+chmod 664 "$dir/policy"
+refused policy_writable_by_others_refused "others can write it: chmod" \
+	--socket "$dir/sock" --policy "$dir/policy"
+if [ "$(id -u)" = 0 ]; then
+	chmod 644 "$dir/policy"
+	chown 65534 "$dir/policy"
+	refused policy_of_another_user_refused "belongs to uid 65534: make" \
+		--socket "$dir/sock" --policy "$dir/policy"
+else
+	n=$((n + 1))
+	echo "ok $n - policy_of_another_user_refused # SKIP needs root"
+fi
+rm -f "$dir/policy"
+refused mode_named "permissions as 660, not 0999" --mode 0999
+
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	mkdir -m 755 "$dir/ro"
 	chmod 755 "$dir"

@@ -59,6 +59,7 @@ struct broker {
 static char evtchnd_path[4096];
 static struct broker broker;
 static void (*prepare_broker)(void); /* in its process, before it is run */
+static const char *broker_args[3];   /* more of them */
 
 static inline void find_evtchnd(const char *argv0)
 {
@@ -90,7 +91,8 @@ static inline void start_broker(struct broker *b)
 		if (prepare_broker)
 			prepare_broker();
 		execl(evtchnd_path, "evtchnd", "--socket", b->path,
-		      "--ready-fd", fd, (char *)NULL);
+		      "--ready-fd", fd, broker_args[0], broker_args[1],
+		      broker_args[2], (char *)NULL);
 		fprintf(stderr, "# cannot run %s\n", evtchnd_path);
 		_exit(127);
 	}

@@ -17,6 +17,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <evp/evp.h>
@@ -195,6 +196,35 @@ static bool reserve_locked(const struct request *r, int *fd, uint32_t *domid)
 	return !rc;
 }
 
+/* Another user's broker: we could not start it, so there is no race. */
+static bool is_served_by_others(const char *socket)
+{
+	struct stat st;
+
+	return !stat(socket, &st) && S_ISSOCK(st.st_mode) &&
+	       st.st_uid != geteuid();
+}
+
+static bool reserve_there(const struct request *r, int *fd, uint32_t *domid)
+{
+	if (!reserve(r, fd, domid))
+		return true;
+	cli_error(command, "%s", evp_error());
+	return false;
+}
+
+static bool reserve_here(const struct request *r, int *fd, uint32_t *domid)
+{
+	int lock = broker_lock(command, r->socket);
+	bool reserved;
+
+	if (lock < 0)
+		return false;
+	reserved = reserve_locked(r, fd, domid);
+	close(lock);
+	return reserved;
+}
+
 /* Tell the program, by its environment, which domain it is. */
 static bool announce(const struct request *r, int fd, uint32_t domid)
 {
@@ -219,7 +249,7 @@ int cmd_run(int argc, char **argv)
 {
 	struct request r = {.domid = EVP_DOMID_ANY};
 	uint32_t domid;
-	int status, lock, fd;
+	int status, fd;
 	bool reserved;
 
 	opterr = 0;
@@ -227,11 +257,9 @@ int cmd_run(int argc, char **argv)
 	if (status >= 0)
 		return status;
 
-	lock = broker_lock(command, r.socket);
-	if (lock < 0)
-		return EXIT_NOTHING;
-	reserved = reserve_locked(&r, &fd, &domid);
-	close(lock);
+	reserved = is_served_by_others(r.socket)
+			   ? reserve_there(&r, &fd, &domid)
+			   : reserve_here(&r, &fd, &domid);
 	if (!reserved || !announce(&r, fd, domid))
 		return EXIT_NOTHING;
 

@@ -37,14 +37,17 @@
 #include "../control.h"
 #include "../lane.h"
 #include "../proto.h"
+#include "policy.h"
 
 #define EVD_MAX_CONNS	 8192
 #define EVD_MAX_ATTS	 1024 /* of one domain */
 #define EVD_MAX_DOMAINS	 4096
+#define EVD_RESERVE	 8	    /* one of 8 is left to our user and root */
 #define EVD_MAX_QUEUE	 (1u << 20) /* bytes waiting for one peer to read */
 #define EVD_MAX_AWAITED	 64	    /* unanswered news before links stop */
 #define EVD_MSGS_IN_TURN 16	    /* of one peer before others get theirs */
 #define EVD_FDS_PER_CONN 4	    /* socket, epoll, bell, one in flight */
+#define EVD_FDS_PER_ATT	 2	    /* epoll, bell */
 #define EVD_FDS_RESERVED 32
 #define EVD_MAX_REGIONS	 8192  /* descriptors kept for grants: grants.h */
 #define EVD_IDLE_MS	 10000 /* look again whether nobody wants us */
@@ -76,8 +79,10 @@ struct evd_conn {
 	enum evd_state state;
 	pid_t pid;
 	uid_t uid;
-	uint32_t only_domid; /* adopted: the domain it may attach to */
-	struct evd_dom *dom; /* held */
+	struct evd_account *account; /* to whom it is charged */
+	uint64_t id, session;	     /* adopted: by which; 0: by none */
+	uint32_t only_domid;	     /* adopted: the domain it may attach to */
+	struct evd_dom *dom;	     /* held */
 	struct evd_att *att;
 	struct evd_out *out, **out_tail;
 	size_t out_bytes;
@@ -124,6 +129,8 @@ struct evd_dom {
 	struct evd_broker *broker;
 	struct evd_dom *next;
 	struct evd_dom *next_busy;
+	struct evd_account *account; /* whose it is: who made it */
+	struct evd_dom *next_owned;
 	uint32_t nr_holders;
 	struct evd_att *atts, **atts_tail; /* the oldest first */
 	uint32_t nr_atts;
@@ -182,10 +189,36 @@ struct evd_link {
 	struct evd_link *next_awaited;
 };
 
+/* What is charged to a user: account.c. */
+struct evd_account {
+	struct evd_account *next;
+	uid_t uid;
+	struct evd_dom *doms;
+	uint64_t nr_conns, nr_doms, queued, nr_fds;
+};
+
+/* Somebody as he was when he connected. */
+struct evd_peer {
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups; /* until the next one is looked at */
+	size_t nr_groups;
+};
+
+/* What a peer may see in listings. */
+struct evd_view {
+	const struct evd_conn *conn;
+	struct evd_peer peer;
+	bool all;
+};
+
 struct evd_broker {
 	struct evc_machine machine;
-	const char *path;
-	int listener, epoll, lock; /* lock: held while we live */
+	const char *path, *policy_path;
+	struct evd_policy *policy; /* NULL: for our user and root only */
+	struct evd_account *accounts;
+	mode_t mode;			    /* of the socket */
+	int listener, epoll, signals, lock; /* lock: held while we live */
 	bool exit_idle, verbose, was_used, is_over;
 	bool is_full; /* cannot accept: the listener is not watched */
 	uint32_t nr_conns, max_conns, nr_doms, nr_resetting;
@@ -195,7 +228,7 @@ struct evd_broker {
 	struct evd_dom *dom[DOMID_FIRST_RESERVED]; /* the same, by id */
 	struct evd_dom *busy;			   /* those with work left */
 	struct evd_port *closed;
-	uint64_t last_id; /* of lanes, links and regions */
+	uint64_t last_id; /* of connections, lanes, links and regions */
 	uint32_t nr_regions, max_regions;
 	/* The hypercall being executed: whose, and what is guest memory in it. */
 	struct evd_att *caller;
@@ -212,10 +245,10 @@ __attribute__((format(printf, 2, 3))) void evd_log(const struct evd_conn *c,
 /* --- conn.c ----------------------------------------------------------------- */
 
 /* Serve @fd, whose peer was allowed to.  NULL: no memory; @fd is closed. */
-struct evd_conn *evd_conn_new(struct evd_broker *b, int fd);
+struct evd_conn *evd_conn_new(struct evd_broker *b, int fd, uid_t payer);
 
 /* Credentials of the peer; false: not to be served. */
-bool evd_conn_check_peer(int fd, pid_t *pid, uid_t *uid);
+bool evd_conn_peer(int fd, pid_t *pid, uid_t *uid);
 
 /*
  * Queue or send one message.  Takes the descriptors over, whatever happens.
@@ -258,12 +291,12 @@ void evd_hypercall_abandon(struct evd_conn *c);
 /* --- domain.c --------------------------------------------------------------- */
 
 /*
- * Find or make the domain @want (EVP_DOMID_ANY: a free one).  -ENOSPC, -ENOMEM,
- * -EINVAL.
+ * Find or make the domain @want (EVP_DOMID_ANY: a free one) for @c.  -ENOSPC,
+ * -ENOMEM, -EINVAL, -EACCES (the policy), -EDQUOT (@c's user has enough).
  */
-int evd_dom_get(struct evd_broker *b, uint32_t want, const char *name,
+int evd_dom_get(struct evd_conn *c, uint32_t want, const char *name,
 		struct evd_dom **d);
-struct evd_dom *evd_dom_find(struct evd_broker *b, uint32_t domid);
+struct evd_dom *evd_dom_find(const struct evd_broker *b, uint32_t domid);
 /* The domain with the lowest id from @domid up. */
 struct evd_dom *evd_dom_from(struct evd_broker *b, uint32_t domid);
 void evd_dom_hold(struct evd_dom *d, struct evd_conn *c);
@@ -417,6 +450,43 @@ extern const struct evc_deliver evd_deliver;
 /* Raise an event on a port through the broker's lane, or park it. */
 void evd_post(struct evd_dom *d, evtchn_port_t port);
 
+/* --- policy.c --------------------------------------------------------------- */
+
+/* Root, and the user we run as. */
+bool evd_is_privileged(uid_t uid);
+
+/* How much @uid may have; UINT64_MAX: as much as there is. */
+uint64_t evd_limit(const struct evd_broker *b, uid_t uid,
+		   enum evd_resource what);
+
+/* Is the peer of this socket served at all? */
+bool evd_policy_admits(const struct evd_broker *b, int fd);
+
+/* May @c be domain @domid?  And the lowest it may be that nobody is, or ANY. */
+bool evd_policy_domain(const struct evd_conn *c, uint32_t domid);
+uint32_t evd_policy_free_domid(const struct evd_conn *c);
+
+/* What may @c see?  This one? */
+void evd_policy_look(const struct evd_conn *c, struct evd_view *v);
+bool evd_policy_sees(const struct evd_view *v, const struct evd_dom *d);
+
+/* Read the file again; a bad one changes nothing. */
+void evd_policy_reload(struct evd_broker *b);
+
+/* --- account.c -------------------------------------------------------------- */
+
+/* One more connection, and one less.  NULL: no memory. */
+struct evd_account *evd_account_get(struct evd_broker *b, uid_t uid);
+void evd_account_put(struct evd_broker *b, struct evd_account *a);
+
+/* @d is @a's from now on; and is gone. */
+void evd_account_add(struct evd_account *a, struct evd_dom *d);
+void evd_account_remove(struct evd_dom *d);
+
+/* May @uid have @more of it? */
+bool evd_may_have(const struct evd_broker *b, uid_t uid, enum evd_resource what,
+		  uint64_t more);
+
 /* --- listing.c -------------------------------------------------------------- */
 
 void evd_list_domains(struct evd_conn *c, const struct evp_domains *m);
@@ -442,7 +512,7 @@ bool evd_retire(struct evd_broker *b);
 /* --- loop.c ----------------------------------------------------------------- */
 
 /* From here on a request to end waits until evd_run() can do it properly. */
-void evd_hold_signals(void);
+void evd_hold_signals(const struct evd_broker *b);
 
 int evd_run(struct evd_broker *b);
 

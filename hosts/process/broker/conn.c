@@ -16,7 +16,7 @@
 
 #include "broker.h"
 
-bool evd_conn_check_peer(int fd, pid_t *pid, uid_t *uid)
+bool evd_conn_peer(int fd, pid_t *pid, uid_t *uid)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
@@ -27,7 +27,7 @@ bool evd_conn_check_peer(int fd, pid_t *pid, uid_t *uid)
 		return false;
 	*pid = cred.pid;
 	*uid = cred.uid;
-	return cred.uid == geteuid() || cred.uid == 0;
+	return true;
 }
 
 static void watch(struct evd_conn *c, uint32_t events)
@@ -42,19 +42,24 @@ static void watch(struct evd_conn *c, uint32_t events)
 	c->watched = events;
 }
 
-struct evd_conn *evd_conn_new(struct evd_broker *b, int fd)
+struct evd_conn *evd_conn_new(struct evd_broker *b, int fd, uid_t payer)
 {
 	struct evd_conn *c = calloc(1, sizeof(*c));
 
-	if (!c) {
+	if (c)
+		c->account = evd_account_get(b, payer);
+	if (!c || !c->account) {
+		free(c);
 		(void)close(fd);
 		return NULL;
 	}
+	c->account->nr_fds++;
 	c->broker = b;
 	c->fd = fd;
 	c->only_domid = EVP_DOMID_ANY;
+	c->id = ++b->last_id;
 	c->out_tail = &c->out;
-	(void)evd_conn_check_peer(fd, &c->pid, &c->uid);
+	(void)evd_conn_peer(fd, &c->pid, &c->uid);
 	c->next = b->conns;
 	c->at = &b->conns;
 	if (c->next)
@@ -106,7 +111,8 @@ static void queue(struct evd_conn *c, const void *msg, size_t len,
 {
 	struct evd_out *o = NULL;
 
-	if (c->out_bytes + len <= EVD_MAX_QUEUE)
+	if (c->out_bytes + len <= EVD_MAX_QUEUE &&
+	    evd_may_have(c->broker, c->account->uid, EVD_QUEUE, len))
 		o = malloc(sizeof(*o) + len);
 	if (!o) {
 		close_fds(fd, nr_fds);
@@ -122,6 +128,8 @@ static void queue(struct evd_conn *c, const void *msg, size_t len,
 	*c->out_tail = o;
 	c->out_tail = &o->next;
 	c->out_bytes += len;
+	c->account->queued += len;
+	c->account->nr_fds += nr_fds;
 	watch(c, EPOLLIN | EPOLLOUT);
 }
 
@@ -142,6 +150,8 @@ static void pop(struct evd_conn *c)
 	if (!c->out)
 		c->out_tail = &c->out;
 	c->out_bytes -= o->len;
+	c->account->queued -= o->len;
+	c->account->nr_fds -= o->nr_fds;
 	free(o);
 }
 
@@ -196,6 +206,8 @@ static void destroy(struct evd_conn *c)
 	(void)epoll_ctl(c->broker->epoll, EPOLL_CTL_DEL, c->fd, NULL);
 	(void)shutdown(c->fd, SHUT_RDWR);
 	(void)close(c->fd);
+	c->account->nr_fds--;
+	evd_account_put(c->broker, c->account);
 	c->broker->nr_conns--;
 	*c->at = c->next;
 	if (c->next)

@@ -12,7 +12,7 @@
 
 #include "broker.h"
 
-struct evd_dom *evd_dom_find(struct evd_broker *b, uint32_t domid)
+struct evd_dom *evd_dom_find(const struct evd_broker *b, uint32_t domid)
 {
 	return domid < DOMID_FIRST_RESERVED ? b->dom[domid] : NULL;
 }
@@ -95,25 +95,46 @@ static int make(struct evd_broker *b, uint32_t domid, const char *name,
 	return 0;
 }
 
-static uint32_t free_domid(struct evd_broker *b)
+/* Is there room for another domain of @c's user? */
+static int check_room(const struct evd_conn *c)
 {
-	uint32_t domid = 1;
+	uid_t uid = c->account->uid;
+	uint32_t room = EVD_MAX_DOMAINS;
 
-	/* At most EVD_MAX_DOMAINS are taken. */
-	while (evd_dom_find(b, domid))
-		domid++;
-	return domid;
+	if (!evd_is_privileged(uid))
+		room -= EVD_MAX_DOMAINS / EVD_RESERVE;
+	if (c->broker->nr_doms >= room)
+		return -ENOSPC;
+	return evd_may_have(c->broker, uid, EVD_DOMAINS, 1) ? 0 : -EDQUOT;
 }
 
-int evd_dom_get(struct evd_broker *b, uint32_t want, const char *name,
+static int make_for(struct evd_conn *c, uint32_t domid, const char *name,
+		    struct evd_dom **d)
+{
+	int rc = check_room(c);
+
+	if (!rc)
+		rc = make(c->broker, domid, name, d);
+	if (!rc)
+		evd_account_add(c->account, *d);
+	return rc;
+}
+
+int evd_dom_get(struct evd_conn *c, uint32_t want, const char *name,
 		struct evd_dom **d)
 {
+	struct evd_broker *b = c->broker;
 	struct evd_dom *old;
 
-	if (want == EVP_DOMID_ANY)
-		want = free_domid(b);
+	if (want == EVP_DOMID_ANY) {
+		want = evd_policy_free_domid(c);
+		if (want == EVP_DOMID_ANY)
+			return -ENOSPC;
+	}
 	if (want >= DOMID_FIRST_RESERVED)
 		return -EINVAL;
+	if (!evd_policy_domain(c, want))
+		return -EACCES;
 	old = evd_dom_find(b, want);
 	if (old && old->work != EVD_IDLE) {
 		evd_dom_finish(old);
@@ -123,9 +144,7 @@ int evd_dom_get(struct evd_broker *b, uint32_t want, const char *name,
 		*d = old;
 		return 0;
 	}
-	if (b->nr_doms >= EVD_MAX_DOMAINS)
-		return -ENOSPC;
-	return make(b, want, name, d);
+	return make_for(c, want, name, d);
 }
 
 /* --- holding and ending ----------------------------------------------------- */
@@ -165,6 +184,7 @@ static void take_away(struct evd_dom *d)
 	*at = d->next;
 	b->dom[d->core.domid] = NULL;
 	b->nr_doms--;
+	evd_account_remove(d);
 	free_dom(d);
 	evc_virq_raise_global(&b->machine, VIRQ_DOM_EXC);
 }

@@ -31,6 +31,15 @@ static const char help[] =
 	"  --socket PATH   listen here (default: $EVTCHN_SOCKET, else\n"
 	"                  $XDG_RUNTIME_DIR/evtchnd.sock, else\n"
 	"                  /tmp/evtchn-UID/evtchnd.sock)\n"
+	"  --policy FILE   serve other users, too, by the rules of FILE; "
+	"SIGHUP\n"
+	"                  reads it again (docs/process-host.md has the "
+	"format)\n"
+	"  --mode OCTAL    the socket's permissions (default: 600; with "
+	"--policy\n"
+	"                  666: who may connect is the directory's and the "
+	"rules'\n"
+	"                  business)\n"
 	"  --foreground    do not go to the background\n"
 	"  --ready-fd N    stay in the foreground; write a byte to descriptor "
 	"N\n"
@@ -43,13 +52,14 @@ static const char help[] =
 	"Examples:\n"
 	"  evtchnd                               for all programs of this "
 	"user\n"
+	"  evtchnd --socket /run/evtchn/sock --policy /etc/evtchn.policy\n"
 	"  evtchnd --foreground --verbose --socket /tmp/x.sock\n"
 	"  EVTCHN_SOCKET=/tmp/x.sock EVTCHN_DOMAIN=1 program\n";
 
 struct options {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
-	const char *socket;
-	long ready_fd;
+	const char *socket, *policy;
+	long ready_fd, mode;
 	bool foreground, exit_idle, verbose;
 };
 
@@ -72,8 +82,20 @@ static int parse_fd(const char *arg, long *fd)
 	return 0;
 }
 
+static int parse_mode(const char *arg, long *mode)
+{
+	char *end;
+
+	*mode = strtol(arg, &end, 8);
+	if (*end || end == arg || *mode < 0 || *mode > 0777)
+		return complain("--mode wants permissions as 660, not ", arg);
+	return 0;
+}
+
 static const struct option flags[] = {
 	{"socket", required_argument, NULL, 's'},
+	{"policy", required_argument, NULL, 'p'},
+	{"mode", required_argument, NULL, 'm'},
 	{"ready-fd", required_argument, NULL, 'r'},
 	{"exit-idle", no_argument, NULL, 'i'},
 	{"foreground", no_argument, NULL, 'f'},
@@ -90,6 +112,11 @@ static int take_flag(int c, char **argv, struct options *o)
 	case 's':
 		o->socket = optarg;
 		return 0;
+	case 'p':
+		o->policy = optarg;
+		return 0;
+	case 'm':
+		return parse_mode(optarg, &o->mode);
 	case 'r':
 		return parse_fd(optarg, &o->ready_fd);
 	case 'i':
@@ -219,10 +246,33 @@ static int open_streams(void)
 	return 0;
 }
 
+static int find_policy(struct evd_broker *b, const struct options *o)
+{
+	char error[512];
+
+	b->mode = o->policy ? 0666 : 0600;
+	if (o->mode >= 0)
+		b->mode = (mode_t)o->mode;
+	if (!o->policy)
+		return 0;
+	/* Made absolute: it is read again when we live in the background. */
+	b->policy_path = realpath(o->policy, NULL);
+	b->policy = malloc(sizeof(*b->policy));
+	if (!b->policy ||
+	    !evd_policy_read(b->policy,
+			     b->policy_path ? b->policy_path : o->policy, error,
+			     sizeof(error))) {
+		fprintf(stderr, "evtchnd: %s\n",
+			b->policy ? error : "no memory");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static struct evd_broker b = {.listener = -1, .lock = -1};
-	struct options o = {.ready_fd = -1};
+	struct options o = {.ready_fd = -1, .mode = -1};
 	int rc = parse(argc, argv, &o);
 
 	if (rc)
@@ -235,9 +285,11 @@ int main(int argc, char **argv)
 	b.path = o.socket;
 	b.exit_idle = o.exit_idle;
 	b.verbose = o.verbose;
+	if (find_policy(&b, &o))
+		return EXIT_USAGE;
 	set_limits(&b);
 	evc_machine_init(&b.machine, false, &b);
-	evd_hold_signals();
+	evd_hold_signals(&b);
 	if (evd_listen(&b))
 		return EXIT_USAGE;
 	if (announce(&b, &o))

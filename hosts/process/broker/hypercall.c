@@ -135,12 +135,30 @@ static bool is_shut(struct evd_conn *c, uint32_t cmd,
 	return evd_port_shut(c->dom, a.port);
 }
 
+/* A port more, of those the domain's user may have? */
+static bool is_too_much(const struct evd_conn *c, uint32_t cmd)
+{
+	switch (cmd) {
+	case EVTCHNOP_alloc_unbound:
+	case EVTCHNOP_bind_interdomain:
+	case EVTCHNOP_bind_ipi:
+	case EVTCHNOP_bind_pirq:
+	case EVTCHNOP_bind_virq:
+		return !evd_may_have(c->broker, c->dom->account->uid, EVD_PORTS,
+				     1);
+	default: /* a number, not a state: opens no port */
+		return false;
+	}
+}
+
 static int perform(struct evd_conn *c, uint32_t cmd, struct evp_result *r)
 {
 	if (evd_is_off_limits(c->att, cmd, r))
 		return -XEN_EACCES;
 	if (is_foreign(c, cmd, r))
 		return -XEN_ENOTCONN;
+	if (is_too_much(c, cmd))
+		return -XEN_ENOSPC;
 	return is_shut(c, cmd, r) ? 0 : execute(c, cmd, r);
 }
 

@@ -96,6 +96,7 @@ static void join(struct evd_att *a, struct evd_conn *c, struct evd_dom *d)
 	d->nr_atts++;
 	evd_dom_hold(d, c);
 	c->att = a;
+	c->account->nr_fds += EVD_FDS_PER_ATT;
 	c->state = EVD_ATTACHED;
 }
 
@@ -111,6 +112,7 @@ static void part(struct evd_att *a)
 		d->atts_tail = at;
 	d->nr_atts--;
 	a->conn->att = NULL;
+	a->conn->account->nr_fds -= EVD_FDS_PER_ATT;
 }
 
 int evd_attach(struct evd_conn *c, struct evd_dom *d, const char *name,
@@ -119,10 +121,15 @@ int evd_attach(struct evd_conn *c, struct evd_dom *d, const char *name,
 	uint64_t lane = ++c->broker->last_id;
 	struct evd_att *a = calloc(1, sizeof(*a));
 	int memfd = -1;
-	int rc;
+	int rc = 0;
 
-	if (!a)
-		return -ENOMEM;
+	if (!evd_may_have(c->broker, c->account->uid, EVD_DESCRIPTORS,
+			  EVD_FDS_PER_ATT))
+		rc = -EMFILE;
+	if (!a || rc) {
+		free(a);
+		return a ? rc : -ENOMEM;
+	}
 	a->epoll = a->bell = -1;
 	a->awaited_tail = &a->awaited;
 	rc = evd_att_equip(a, lane, &memfd);

@@ -155,8 +155,8 @@ static int bind_path(struct evd_broker *b)
 			     SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (b->listener < 0)
 		return complain(-errno, "no socket: %s", strerror(errno));
-	/* Others may connect, and are told why they may not: SO_PEERCRED. */
-	old = umask(0);
+	/* Who may connect is told why he is not served: SO_PEERCRED. */
+	old = umask(0777 & ~b->mode);
 	rc = bind(b->listener, (const struct sockaddr *)&un, sizeof(un));
 	(void)umask(old);
 	if (rc || listen(b->listener, SOMAXCONN))

@@ -11,6 +11,16 @@
 
 #include "broker.h"
 
+/* The domain with the lowest id from @domid up, of those @v may see. */
+static struct evd_dom *dom_from(const struct evd_view *v, uint32_t domid)
+{
+	struct evd_dom *d = evd_dom_from(v->conn->broker, domid);
+
+	while (d && !evd_policy_sees(v, d))
+		d = evd_dom_from(v->conn->broker, d->core.domid + 1u);
+	return d;
+}
+
 static bool status_of(struct evd_dom *d, evtchn_port_t port,
 		      struct evtchn_status *st)
 {
@@ -32,13 +42,15 @@ static void fill_domain(struct evd_dom *d, struct evp_domain_entry *e)
 void evd_list_domains(struct evd_conn *c, const struct evp_domains *m)
 {
 	struct evp_domain_page r;
+	struct evd_view view;
 	uint32_t domid = m->domid;
 	struct evd_dom *d;
 	size_t len;
 
+	evd_policy_look(c, &view);
 	memset(&r, 0, sizeof(r));
 	r.next = UINT32_MAX;
-	while ((d = evd_dom_from(c->broker, domid))) {
+	while ((d = dom_from(&view, domid))) {
 		if (r.count == EVP_DOMAINS_PER_PAGE) {
 			r.next = d->core.domid;
 			break;
@@ -124,11 +136,14 @@ static uint32_t fill_from(struct evd_dom *d, uint32_t port,
 void evd_list_ports(struct evd_conn *c, const struct evp_list *m)
 {
 	struct evp_list_page r;
-	struct evd_dom *d = evd_dom_from(c->broker, m->domid);
-	uint32_t port = d && d->core.domid == m->domid ? m->port : 0;
-	uint32_t work = WORK_PER_PAGE;
+	struct evd_view view;
+	struct evd_dom *d;
+	uint32_t port, work = WORK_PER_PAGE;
 	size_t len;
 
+	evd_policy_look(c, &view);
+	d = dom_from(&view, m->domid);
+	port = d && d->core.domid == m->domid ? m->port : 0;
 	memset(&r, 0, sizeof(r));
 	r.next_domid = UINT32_MAX;
 	while (d) {
@@ -138,7 +153,7 @@ void evd_list_ports(struct evd_conn *c, const struct evp_list *m)
 			r.next_port = port;
 			break;
 		}
-		d = evd_dom_from(c->broker, d->core.domid + 1u);
+		d = dom_from(&view, d->core.domid + 1u);
 	}
 	len = offsetof(struct evp_list_page, entry) +
 	      r.count * sizeof(r.entry[0]);

@@ -85,13 +85,26 @@ static void on_conn(struct evd_conn *c, uint32_t events)
 	read_some(c);
 }
 
+/* SIGHUP: the policy may have changed.  The others: the end. */
+static void on_signal(struct evd_broker *b)
+{
+	struct signalfd_siginfo info;
+
+	if (read(b->signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP)
+		evd_policy_reload(b);
+	else
+		b->is_over = true;
+}
+
 static void dispatch(struct evd_broker *b, const struct epoll_event *ev)
 {
 	if (ev->data.ptr == &listener_tag) {
 		if (evd_accept(b))
 			stop_accepting(b);
 	} else if (ev->data.ptr == &signal_tag) {
-		b->is_over = true;
+		on_signal(b);
 	} else {
 		on_conn(ev->data.ptr, ev->events);
 	}
@@ -165,31 +178,33 @@ static int turn(struct evd_broker *b, bool *more)
 	return 0;
 }
 
-static void ending_signals(sigset_t *set)
+/* Without a policy SIGHUP ends us as it ends others. */
+static void our_signals(const struct evd_broker *b, sigset_t *set)
 {
 	(void)sigemptyset(set);
+	if (b->policy_path)
+		(void)sigaddset(set, SIGHUP);
 	(void)sigaddset(set, SIGTERM);
 	(void)sigaddset(set, SIGINT);
 }
 
-void evd_hold_signals(void)
+void evd_hold_signals(const struct evd_broker *b)
 {
 	sigset_t set;
 
-	ending_signals(&set);
+	our_signals(b, &set);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
 static int open_signals(struct evd_broker *b)
 {
 	sigset_t set;
-	int fd;
 
-	ending_signals(&set);
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd < 0)
+	our_signals(b, &set);
+	b->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (b->signals < 0)
 		return -errno;
-	return watch(b, fd, &signal_tag);
+	return watch(b, b->signals, &signal_tag);
 }
 
 static void close_everything(struct evd_broker *b)

@@ -75,6 +75,19 @@ static void refuse_domain(struct evd_conn *c, uint32_t seq, uint32_t domid,
 		(void)snprintf(text, sizeof(text),
 			       "this broker has its %u domains",
 			       EVD_MAX_DOMAINS);
+	else if (rc == -EACCES)
+		(void)snprintf(text, sizeof(text),
+			       "uid %lu may not be domain %u: the broker's "
+			       "policy has to allow it",
+			       (unsigned long)c->uid, domid);
+	else if (rc == -EDQUOT)
+		(void)snprintf(text, sizeof(text),
+			       "uid %lu has its %lu domains: end one, or have "
+			       "the policy's limit raised",
+			       (unsigned long)c->account->uid,
+			       (unsigned long)evd_limit(c->broker,
+							c->account->uid,
+							EVD_DOMAINS));
 	else if (rc == -EBUSY)
 		(void)snprintf(text, sizeof(text),
 			       "domain %u has its %u attachments", domid,
@@ -115,7 +128,7 @@ static void on_reserve(struct evd_conn *c, const union request *m,
 	}
 	if (!may_be(c, m->hdr.seq, &want))
 		return;
-	rc = evd_dom_get(c->broker, want, r->name, &d);
+	rc = evd_dom_get(c, want, r->name, &d);
 	if (rc) {
 		refuse_domain(c, m->hdr.seq, want, rc);
 		return;
@@ -149,7 +162,7 @@ static void on_attach(struct evd_conn *c, const union request *m,
 	}
 	if (!may_be(c, m->hdr.seq, &want))
 		return;
-	rc = evd_dom_get(c->broker, want, r->name, &d);
+	rc = evd_dom_get(c, want, r->name, &d);
 	if (rc) {
 		refuse_domain(c, m->hdr.seq, want, rc);
 		return;
@@ -175,27 +188,52 @@ static bool is_seqpacket(int fd)
 	       type == SOCK_SEQPACKET;
 }
 
+/*
+ * Is there room for another connection of @uid?  If not, why not, in @text.
+ * Others cannot take the last ones from the broker's user and root.
+ */
+static bool has_room(const struct evd_broker *b, uid_t uid, char *text)
+{
+	uint32_t room = b->max_conns;
+
+	if (!evd_is_privileged(uid))
+		room -= room / EVD_RESERVE;
+	if (b->nr_conns >= room)
+		(void)snprintf(text, EVP_TEXT_MAX,
+			       "this broker has no connection left");
+	else if (!evd_may_have(b, uid, EVD_CONNECTIONS, 1) ||
+		 !evd_may_have(b, uid, EVD_DESCRIPTORS, 1))
+		(void)snprintf(
+			text, EVP_TEXT_MAX,
+			"uid %lu has its %lu connections: close one, or "
+			"have the policy's limit raised",
+			(unsigned long)uid,
+			(unsigned long)evd_limit(b, uid, EVD_CONNECTIONS));
+	else
+		return true;
+	return false;
+}
+
 static void on_adopt(struct evd_conn *c, const union request *m,
 		     struct evp_packet *p)
 {
 	struct evd_broker *b = c->broker;
 	struct evd_conn *child;
-	pid_t pid;
-	uid_t uid;
+	char text[EVP_TEXT_MAX];
 
-	if (p->nr_fds != 1 || !is_seqpacket(p->fd[0]) ||
-	    !evd_conn_check_peer(p->fd[0], &pid, &uid)) {
+	if (p->nr_fds != 1 || !is_seqpacket(p->fd[0])) {
 		evd_doom(c, "bad ADOPT");
 		return;
 	}
-	if (b->nr_conns >= b->max_conns) {
-		evd_log(c, "no room for another connection");
+	if (!has_room(b, c->account->uid, text)) {
+		evd_log(c, "%s", text);
 		return;
 	}
-	child = evd_conn_new(b, p->fd[0]);
+	child = evd_conn_new(b, p->fd[0], c->account->uid);
 	p->nr_fds = 0;
 	if (!child)
 		return;
+	child->session = c->id;
 	child->only_domid = c->dom->core.domid;
 	send_welcome(child, m->hdr.seq);
 }
@@ -212,22 +250,25 @@ static void refuse_and_close(int fd, int rc, const char *text)
 
 static void admit(struct evd_broker *b, int fd)
 {
+	char text[EVP_TEXT_MAX];
 	pid_t pid;
 	uid_t uid;
 
-	if (!evd_conn_check_peer(fd, &pid, &uid)) {
-		evd_log(NULL, "pid %ld uid %lu refused: not our user",
-			(long)pid, (unsigned long)uid);
+	if (!evd_conn_peer(fd, &pid, &uid) || !evd_policy_admits(b, fd)) {
+		evd_log(NULL, "pid %ld uid %lu refused: %s", (long)pid,
+			(unsigned long)uid,
+			b->policy ? "not in the policy" : "not our user");
 		refuse_and_close(fd, -EACCES,
-				 "this broker serves the user who started it "
-				 "only");
-	} else if (b->nr_conns >= b->max_conns) {
-		evd_log(NULL, "pid %ld refused: %u connections are open",
-			(long)pid, b->nr_conns);
-		refuse_and_close(fd, -EMFILE,
-				 "this broker has no connection left");
+				 b->policy ? "the broker's policy has no rule "
+					     "for this user"
+					   : "this broker serves the user who "
+					     "started it only");
+	} else if (!has_room(b, uid, text)) {
+		evd_log(NULL, "pid %ld uid %lu refused: %s", (long)pid,
+			(unsigned long)uid, text);
+		refuse_and_close(fd, -EMFILE, text);
 	} else {
-		(void)evd_conn_new(b, fd);
+		(void)evd_conn_new(b, fd, uid);
 	}
 }
 
