@@ -33,7 +33,7 @@ EVTCHND_SRCS := \
 	hosts/process/broker/hold.c \
 	hosts/process/broker/hypercall.c \
 	hosts/process/broker/lanes.c \
-	hosts/process/broker/limit.c \
+	hosts/process/broker/restrict.c \
 	hosts/process/broker/link.c \
 	hosts/process/broker/listen.c \
 	hosts/process/broker/listing.c \

@@ -20,7 +20,7 @@
  * A connection is never closed in the middle of something: evd_doom() marks
  * it, loop.c takes it away when the current message is done.
  *
- * Reading order: loop.c, conn.c, requests.c, hypercall.c, limit.c, domain.c,
+ * Reading order: loop.c, conn.c, requests.c, hypercall.c, restrict.c, domain.c,
  * owner.c, link.c, lanes.c, takeover.c, deliver_lane.c; grants.h for shared
  * pages; evtchnd.c and listen.c for starting up.
  */
@@ -434,10 +434,10 @@ void evd_table_put(struct evd_table *t);
 /* @c's program was replaced by another one: begin anew with it. */
 void evd_take_over(struct evd_conn *c, uint32_t seq);
 
-/* --- limit.c ---------------------------------------------------------------- */
+/* --- restrict.c ---------------------------------------------------------------- */
 
 /* 0 or -XEN_E...: what is not about @domid is refused from now on. */
-int evd_limit(struct evd_att *a, domid_t domid);
+int evd_restrict(struct evd_att *a, domid_t domid);
 
 /* Is this hypercall, with this argument, refused to @a? */
 bool evd_is_off_limits(const struct evd_att *a, uint32_t cmd,

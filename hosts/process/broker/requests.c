@@ -337,7 +337,8 @@ static void on_take_over(struct evd_conn *c, const union request *m,
 static void on_restrict(struct evd_conn *c, const union request *m,
 			struct evp_packet *p)
 {
-	struct evp_result r = {.rc = evd_limit(c->att, m->restrict_to.domid)};
+	struct evp_result r = {
+		.rc = evd_restrict(c->att, m->restrict_to.domid)};
 	size_t len = offsetof(struct evp_result, arg);
 
 	(void)p;

@@ -12,7 +12,7 @@
 
 #include "broker.h"
 
-int evd_limit(struct evd_att *a, domid_t domid)
+int evd_restrict(struct evd_att *a, domid_t domid)
 {
 	if (domid == 0 || domid >= DOMID_FIRST_RESERVED)
 		return -XEN_EINVAL;
