@@ -19,6 +19,9 @@
 
 #define SPIN_NS 50000
 
+_Static_assert(EVP_MAX_VCPUS == EVP_VCPUS_MAX, "what the broker takes");
+_Static_assert(EVP_MAX_VCPUS == XEN_LEGACY_MAX_VCPUS, "all have a vcpu_info");
+
 /* --- entry ------------------------------------------------------------------ */
 
 /* Where a guest is entered unless it registers another place. */

@@ -174,8 +174,7 @@ static bool arm_lanes(struct evp_guest *g)
 
 static void lie_down(struct evp_vcpu *v)
 {
-	evb_u32_store(&v->asleep, 1);
-	evb_fence();
+	(void)evb_u32_xchg(&v->asleep, 1);
 }
 
 static void get_up(struct evp_vcpu *v)

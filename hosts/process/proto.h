@@ -69,6 +69,8 @@
 #define EVP_NAME_MAX 32	  /* with the NUL */
 #define EVP_TEXT_MAX 160  /* with the NUL */
 
+#define EVP_VCPUS_MAX 32 /* those with a vcpu_info in shared_info */
+
 /* RESERVE, ATTACH: the lowest free id from 1 up; adopted: the session's. */
 #define EVP_DOMID_ANY DOMID_INVALID
 
@@ -135,12 +137,12 @@ struct evp_reserve {
 	char name[EVP_NAME_MAX]; /* NUL-terminated, printable */
 };
 
-/* Become (part of) a domain, with private shared memory and one vCPU. */
+/* Become (part of) a domain, with private shared memory and vCPUs. */
 struct evp_attach_req {
 	struct evp_hdr hdr;
 	uint16_t domid; /* or EVP_DOMID_ANY */
 	uint16_t pad;
-	uint32_t nr_vcpus; /* 1 */
+	uint32_t nr_vcpus; /* 1 to EVP_VCPUS_MAX, its own as its ports are */
 	char name[EVP_NAME_MAX];
 };
 

@@ -110,7 +110,7 @@ static bool is_over(const struct evp_vcpu *v, const void *ctx)
 
 	if (evp_is_deliverable(v))
 		return true;
-	if (p->nr != 1 && evb_u32_load_relaxed(&v->posted) != p->seen)
+	if (p->nr != 1 && evb_u32_load(&v->posted) != p->seen)
 		return true;
 	for (i = 0; i < p->nr; i++) {
 		if (evb_test_bit(v->guest->words.pending, p->port[i]))

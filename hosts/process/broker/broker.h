@@ -121,7 +121,7 @@ enum evd_work {
 
 struct evd_dom {
 	struct evc_domain core;
-	struct evc_vcpu vcpu[1];
+	struct evc_vcpu vcpu[EVP_VCPUS_MAX];
 	struct evc_channel *bucket[EVD_NR_BUCKETS];
 	struct evd_port *port[EVD_NR_BUCKETS];
 	uint64_t map[EVC_MAP_WORDS(EVD_NR_BUCKETS)];
@@ -147,6 +147,7 @@ struct evd_att {
 	struct evd_dom *dom;
 	struct evd_att *next; /* of the same domain */
 	char name[EVP_NAME_MAX];
+	uint32_t nr_vcpus;
 	int epoll;
 	int bell;
 	struct evp_lane_page *lane; /* from the broker */
@@ -314,9 +315,9 @@ struct evd_port *evd_port(struct evd_dom *d, evtchn_port_t port);
 
 /* --- lanes.c ---------------------------------------------------------------- */
 
-/* Make @c an attachment of @d, and answer.  -ENOMEM, -EMFILE */
-int evd_attach(struct evd_conn *c, struct evd_dom *d, const char *name,
-	       uint32_t seq);
+/* Make @c an attachment of @d, as @m asks, and answer.  -ENOMEM, -EMFILE */
+int evd_attach(struct evd_conn *c, struct evd_dom *d,
+	       const struct evp_attach_req *m);
 void evd_detach(struct evd_conn *c);
 
 /*

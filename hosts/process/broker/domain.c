@@ -54,7 +54,7 @@ static int init_core(struct evd_dom *d, uint32_t domid)
 		.width = EVC_WIDTH_64,
 		.shared_info = d->page,
 		.vcpu = d->vcpu,
-		.nr_vcpus = 1,
+		.nr_vcpus = EVP_VCPUS_MAX,
 		.bucket = d->bucket,
 		.nr_buckets = EVD_NR_BUCKETS,
 		.map = d->map,

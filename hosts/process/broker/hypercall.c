@@ -11,12 +11,17 @@
 #include "broker.h"
 #include "evc_host.h"
 
+/*
+ * The core counts the vCPUs of a domain; here they are an attachment's, as its
+ * shared_info is.  So a hypercall sees as many as its caller has.
+ */
 static int execute(struct evd_conn *c, uint32_t cmd, struct evp_result *r)
 {
 	struct evd_broker *b = c->broker;
 	int rc;
 
 	b->caller = c->att;
+	c->dom->core.nr_vcpus = c->att ? c->att->nr_vcpus : 1;
 	b->arg = r->arg;
 	b->arg_len = r->arg_len;
 	rc = evc_hypercall(&c->dom->vcpu[0], cmd, EVD_ARG_ADDR);

@@ -115,8 +115,8 @@ static void part(struct evd_att *a)
 	a->conn->account->nr_fds -= EVD_FDS_PER_ATT;
 }
 
-int evd_attach(struct evd_conn *c, struct evd_dom *d, const char *name,
-	       uint32_t seq)
+int evd_attach(struct evd_conn *c, struct evd_dom *d,
+	       const struct evp_attach_req *m)
 {
 	uint64_t lane = ++c->broker->last_id;
 	struct evd_att *a = calloc(1, sizeof(*a));
@@ -138,9 +138,10 @@ int evd_attach(struct evd_conn *c, struct evd_dom *d, const char *name,
 		free_att(a);
 		return rc;
 	}
-	memcpy(a->name, name, sizeof(a->name));
+	memcpy(a->name, m->name, sizeof(a->name));
+	a->nr_vcpus = m->nr_vcpus;
 	join(a, c, d);
-	welcome(c, lane, memfd, seq);
+	welcome(c, lane, memfd, m->hdr.seq);
 	if (d->atts == a)
 		evd_own_all(a);
 

@@ -156,7 +156,7 @@ static void on_attach(struct evd_conn *c, const union request *m,
 	int rc;
 
 	(void)p;
-	if (!is_name(r->name) || r->nr_vcpus != 1) {
+	if (!is_name(r->name) || !r->nr_vcpus || r->nr_vcpus > EVP_VCPUS_MAX) {
 		evd_doom(c, "bad ATTACH");
 		return;
 	}
@@ -167,8 +167,7 @@ static void on_attach(struct evd_conn *c, const union request *m,
 		refuse_domain(c, m->hdr.seq, want, rc);
 		return;
 	}
-	rc = d->nr_atts < EVD_MAX_ATTS ? evd_attach(c, d, r->name, m->hdr.seq)
-				       : -EBUSY;
+	rc = d->nr_atts < EVD_MAX_ATTS ? evd_attach(c, d, r) : -EBUSY;
 	if (rc) {
 		refuse_domain(c, m->hdr.seq, want, rc);
 		drop_unheld(d);
