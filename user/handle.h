@@ -17,6 +17,8 @@
 #include <xenevtchn.h>
 #pragma GCC visibility pop
 
+#include "common.h"
+
 /* All return 0 (or a port, a descriptor) or -errno. */
 struct evu_ops {
 	int (*close)(struct xenevtchn_handle *h); /* frees it in any case */
@@ -30,16 +32,6 @@ struct evu_ops {
 	int (*unbind)(struct xenevtchn_handle *h, evtchn_port_t port);
 	int (*pending)(struct xenevtchn_handle *h);
 	int (*unmask)(struct xenevtchn_handle *h, evtchn_port_t port);
-};
-
-/*
- * How libxentoolcore knows a handle; the layout is its ABI.  It calls back
- * when the program gives up its privileges (xentoolcore_restrict_all()).
- */
-struct evu_active {
-	int (*limit)(struct evu_active *a, domid_t domid);
-	void *next;
-	void **previous;
 };
 
 struct xenevtchn_handle {

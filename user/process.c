@@ -12,7 +12,7 @@
  * told of an event of a port that is somebody else's by now; and a port is in
  * the queue at most once, so the queue cannot overflow.
  *
- * Reading order: events, errors, ports, opening.
+ * Reading order: events, ports, opening.
  */
 #include "process.h"
 
@@ -22,6 +22,8 @@
 
 #include <evg/evg.h>
 #include <evp/evp.h>
+
+#include "common.h"
 
 static struct evg_guest *guest(const struct evu_process *p)
 {
@@ -71,33 +73,6 @@ static void forget_event(struct evu_process *p, evtchn_port_t port)
 	p->tail = to;
 }
 
-/* --- errors ----------------------------------------------------------------- */
-
-/* Xen's numbers are not those of every system this runs on. */
-static const int errno_of[] = {
-	[XEN_EPERM] = EPERM,	 [XEN_ENOENT] = ENOENT,
-	[XEN_ESRCH] = ESRCH,	 [XEN_EINTR] = EINTR,
-	[XEN_EIO] = EIO,	 [XEN_ENXIO] = ENXIO,
-	[XEN_E2BIG] = E2BIG,	 [XEN_EBADF] = EBADF,
-	[XEN_EAGAIN] = EAGAIN,	 [XEN_ENOMEM] = ENOMEM,
-	[XEN_EACCES] = EACCES,	 [XEN_EFAULT] = EFAULT,
-	[XEN_EBUSY] = EBUSY,	 [XEN_EEXIST] = EEXIST,
-	[XEN_ENODEV] = ENODEV,	 [XEN_EINVAL] = EINVAL,
-	[XEN_ENOSPC] = ENOSPC,	 [XEN_ERANGE] = ERANGE,
-	[XEN_ENOSYS] = ENOSYS,	 [XEN_EOPNOTSUPP] = EOPNOTSUPP,
-	[XEN_ENOBUFS] = ENOBUFS, [XEN_ENOTCONN] = ENOTCONN,
-};
-
-#define NR_ERRORS (int)(sizeof(errno_of) / sizeof(errno_of[0]))
-
-/* From a hypercall's result to 0 or -errno. */
-static int result(int rc)
-{
-	if (rc >= 0)
-		return rc;
-	return -rc < NR_ERRORS && errno_of[-rc] ? -errno_of[-rc] : -EIO;
-}
-
 /* --- ports ------------------------------------------------------------------ */
 
 static bool is_ours(const struct evu_process *p, evtchn_port_t port)
@@ -105,20 +80,33 @@ static bool is_ours(const struct evu_process *p, evtchn_port_t port)
 	return port < EVU_NR_PORTS && p->port[port] != EVU_NOT_OURS;
 }
 
+/*
+ * The number is one of ours already: somebody closed that port from outside
+ * (libxencall).  It keeps its handler, and starts enabled as any other.
+ */
+static int adopt_again(struct evu_process *p, evtchn_port_t port)
+{
+	if (p->port[port] == EVU_TAKEN)
+		enable(p, port);
+	return (int)port;
+}
+
 /* A port was opened, or not: give it to the handle. */
 static int adopt(struct evu_process *p, int rc, evtchn_port_t port)
 {
 	if (rc)
-		return result(rc);
+		return evu_result(rc);
 	if (port >= EVU_NR_PORTS)
 		return -ENOSPC;
+	if (is_ours(p, port))
+		return adopt_again(p, port);
 	/* Before the handler, which may run at once. */
 	p->port[port] = EVU_ENABLED;
 	rc = evg_bind_handler(guest(p), port, EVG_VCPU_KEEP, on_event, p);
 	if (rc) {
 		p->port[port] = EVU_NOT_OURS;
 		(void)evg_close(guest(p), port);
-		return result(rc);
+		return evu_result(rc);
 	}
 	return (int)port;
 }
@@ -178,7 +166,7 @@ static int unbind(struct xenevtchn_handle *h, evtchn_port_t port)
 	if (is_ours(p, port)) {
 		p->port[port] = EVU_NOT_OURS;
 		forget_event(p, port);
-		rc = result(evg_close(guest(p), port));
+		rc = evu_result(evg_close(guest(p), port));
 	}
 	evu_leave(p);
 	return rc;

@@ -33,6 +33,19 @@ $(LIB)/libxengnttab.so: $(call picobjs,$(USER_GNTTAB_SRCS) $(GRANT_SRCS)) \
 		user/libxengnttab.map
 	$(call shared,libxengnttab.so.1.2,libxengnttab.so.1)
 
+$(LIB)/libxencall.so: $(call picobjs,$(XENCALL_SRCS) $(EVP_CONTROL_SRCS) \
+		hosts/process/session.c) \
+		user/libxencall.map
+	$(call shared,libxencall.so.1.3,libxencall.so.1)
+
+# Preloaded, so it has one name.
+$(LIB)/libevtchn-paths.so: $(call picobjs,$(XENPATHS_SRCS)) \
+		user/libevtchn-paths.map
+	@mkdir -p $(@D)
+	$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,-z,defs -Wl,-z,now \
+		-Wl,--version-script=$(filter %.map,$^) $(filter %.o,$^) \
+		$(LDLIBS) -o $@
+
 # In a folder of their own, so that installing changes nothing for programs
 # that use Xen's libraries.
 USER_DIR := $(PREFIX)/lib/evtchn
@@ -44,7 +57,7 @@ define install_user
 		install -D -m 644 "$$h" "$(DESTDIR)$(PREFIX)/include/evtchn/$${h##*/}" \
 			|| exit 1; \
 	done && \
-	for pc in xenevtchn xenctrl-2010 xengnttab; do \
+	for pc in xenevtchn xenctrl-2010 xengnttab xencall; do \
 		sed 's,@PREFIX@,$(PREFIX),' user/$$pc.pc.in \
 			>"$(DESTDIR)$(USER_DIR)/pkgconfig/$$pc.pc" || exit 1; \
 	done

@@ -21,12 +21,6 @@
 
 #define DEVICE "/dev/xen/evtchn"
 
-/* Only there if the program uses libxentoolcore, too. */
-extern void xentoolcore__register_active_handle(struct evu_active *a)
-	__attribute__((weak));
-extern void xentoolcore__deregister_active_handle(struct evu_active *a)
-	__attribute__((weak));
-
 static int result(int rc)
 {
 	if (rc >= 0)

@@ -18,9 +18,9 @@
  *
  * A connection handed in with ADOPT starts in QUERY and may attach only to the
  * domain of the session it came through, or be another session for it.  DOMAINS
- * and LIST are answered in QUERY and SESSION; HYPERCALL, ACK, CLEAN, TAKE_OVER
- * and RESTRICT are taken in ATTACHED, GRANT_... in SESSION: proto_grant.h has
- * these.
+ * and LIST are answered in QUERY and SESSION, DOMINFO in SESSION, HYPERCALL in
+ * SESSION and ATTACHED; ACK, CLEAN, TAKE_OVER and RESTRICT are taken in
+ * ATTACHED, GRANT_... in SESSION: proto_grant.h has these.
  *
  * Events do not come this way: see lane.h.  What comes is the news about which
  * lane and slot a port uses.  It is in the order in which the broker did
@@ -90,6 +90,7 @@ enum evp_type {
 	EVP_GRANT_UNSHARE = 12, /* GRANT_DONE */
 	EVP_GRANT_MAP = 13,	/* GRANT_MAPPED, with a descriptor or none */
 	EVP_GRANT_UNMAP = 14,	/* GRANT_DONE */
+	EVP_DOMINFO = 15,	/* DOMINFO_PAGE; of domain 0 only */
 	EVP_TAKE_OVER = 18,	/* TAKEN_OVER, with two descriptors */
 	EVP_RESTRICT = 19,	/* RESULT without an argument */
 	/* answers; seq is that of the question */
@@ -104,6 +105,7 @@ enum evp_type {
 	EVP_GRANT_SHARED = 40,
 	EVP_GRANT_DONE = 41,
 	EVP_GRANT_MAPPED = 42,
+	EVP_DOMINFO_PAGE = 44,
 	EVP_TAKEN_OVER = 47,
 	/* news; seq is 0 */
 	EVP_LANE = 64, /* with three descriptors */
@@ -170,6 +172,12 @@ struct evp_list {
 	struct evp_hdr hdr;
 	uint32_t domid;
 	uint32_t port;
+};
+
+/* What a control domain may know of the domains from the given one on. */
+struct evp_dominfo {
+	struct evp_hdr hdr;
+	uint32_t domid;
 };
 
 /* ACK: answers DISCONNECT.  CLEAN: answers RETIRE. */
@@ -263,6 +271,25 @@ struct evp_domain_page {
 	struct evp_domain_entry entry[EVP_DOMAINS_PER_PAGE];
 };
 
+struct evp_dominfo_entry {
+	uint16_t domid;
+	uint8_t dying; /* nobody holds it, its ports are being closed */
+	uint8_t pad;
+	uint32_t nr_vcpus;
+	uint64_t cpu_ns; /* used by the processes attached now, since exec */
+	uint8_t handle[16];
+};
+
+#define EVP_DOMINFOS_PER_PAGE 64
+
+/* @count of the entries are sent. */
+struct evp_dominfo_page {
+	struct evp_hdr hdr;
+	uint32_t next; /* to go on with, or UINT32_MAX */
+	uint32_t count;
+	struct evp_dominfo_entry entry[EVP_DOMINFOS_PER_PAGE];
+};
+
 /* As struct evtchn_status, plus what it belongs to. */
 struct evp_port_entry {
 	uint16_t domid;
@@ -349,5 +376,6 @@ struct evp_lane_gone {
 
 _Static_assert(sizeof(struct evp_domain_page) <= EVP_MSG_MAX, "fits");
 _Static_assert(sizeof(struct evp_list_page) <= EVP_MSG_MAX, "fits");
+_Static_assert(sizeof(struct evp_dominfo_page) <= EVP_MSG_MAX, "fits");
 
 #endif /* EVP_PROTO_H */

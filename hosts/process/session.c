@@ -2,14 +2,17 @@
 /*
  * Which broker, and which domain: what options and environment say, and a
  * connection made of it.  Attaching (attach.c) goes on from there; a session
- * holds a domain without being one.
+ * holds a domain without being one, and may ask in its name.  Nothing but
+ * answers comes on a session, as it has no ports whose news it could get.
  */
 #include "session.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "control.h"
@@ -127,4 +130,49 @@ int evp_session(const struct evp_options *o, int *fd, domid_t *domid)
 	else
 		*domid = (domid_t)want;
 	return rc;
+}
+
+/* --- asking ----------------------------------------------------------------- */
+
+int evp_session_hypercall(int fd, uint32_t nr, uint32_t cmd, void *arg,
+			  size_t len, int *rc)
+{
+	struct evp_hypercall m = {
+		.nr = nr, .cmd = cmd, .arg_len = (uint32_t)len};
+	const size_t fixed = offsetof(struct evp_result, arg);
+	struct evp_packet p;
+	const struct evp_result *r = (const void *)p.u.bytes;
+	int err;
+
+	if (len > sizeof(m.arg))
+		return evp_fail(-EINVAL, "an argument of %zu bytes", len);
+	memcpy(m.arg, arg, len);
+	evp_hdr_init(&m.hdr, EVP_HYPERCALL,
+		     offsetof(struct evp_hypercall, arg) + len, 5);
+	err = evp_ask(fd, &m, m.hdr.len, &p, EVP_RESULT, fixed + len);
+	if (err)
+		return err;
+	memcpy(arg, r->arg, len);
+	*rc = r->rc;
+	return 0;
+}
+
+int evp_session_dominfo(int fd, uint32_t *cursor, struct evp_dominfo_entry *e)
+{
+	struct evp_dominfo m = {.domid = *cursor};
+	struct evp_packet p;
+	const struct evp_dominfo_page *r = (const void *)p.u.bytes;
+	const size_t fixed = offsetof(struct evp_dominfo_page, entry);
+	int rc;
+
+	evp_hdr_init(&m.hdr, EVP_DOMINFO, sizeof(m), 6);
+	rc = evp_ask(fd, &m, sizeof(m), &p, EVP_DOMINFO_PAGE, fixed);
+	if (rc)
+		return rc;
+	if (r->count > EVP_DOMINFOS_PER_PAGE ||
+	    p.len != fixed + r->count * sizeof(*e))
+		return evp_fail(-EPROTO, "bad answer from the broker");
+	memcpy(e, r->entry, r->count * sizeof(*e));
+	*cursor = r->next;
+	return (int)r->count;
 }

@@ -2,7 +2,8 @@
 # with.  EVP_CONTROL_SRCS alone is enough to talk to the broker.
 EVP_CONTROL_SRCS := \
 	hosts/process/control.c \
-	hosts/process/paths.c
+	hosts/process/paths.c \
+	hosts/process/session.c
 
 EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/attach.c \
@@ -27,6 +28,7 @@ EVTCHND_SRCS := \
 	hosts/process/broker/conn.c \
 	hosts/process/broker/deliver_lane.c \
 	hosts/process/broker/domain.c \
+	hosts/process/broker/dominfo.c \
 	hosts/process/broker/evc_host.c \
 	hosts/process/broker/evtchnd.c \
 	hosts/process/broker/grants.c \

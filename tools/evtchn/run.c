@@ -28,6 +28,7 @@
 #include "cli.h"
 #include "commands.h"
 #include "socket.h"
+#include "xen.h"
 
 static const char command[] = "run";
 
@@ -35,6 +36,7 @@ struct request {
 	char socket[SOCKET_PATH_MAX];
 	char name[EVP_NAME_MAX];
 	uint32_t domid; /* or EVP_DOMID_ANY */
+	bool xen;	/* a program written for Xen */
 	char **program;
 };
 
@@ -56,7 +58,20 @@ static int print_help(void)
 	     "one;\n"
 	     "                     without it, the program's name\n"
 	     "  -s, --socket PATH  the broker's socket\n"
+	     "  -x, --xen          PROGRAM was made for Xen: give it our "
+	     "libraries\n"
+	     "                     and files in the place of Xen's\n"
 	     "  -h, --help         this text\n"
+	     "\n"
+	     "With --xen, LD_LIBRARY_PATH finds the drop-in libraries first, "
+	     "and\n"
+	     "LD_PRELOAD has libevtchn-paths.so: what PROGRAM opens as "
+	     "/proc/xen/NAME\n"
+	     "or /dev/xen/privcmd is a file in EVTCHN_XEN_DIR, which is "
+	     "SOCKET.xen/N\n"
+	     "for domain N.  A program with the set-user-id bit, or without "
+	     "shared\n"
+	     "libraries, does not see them.\n"
 	     "\n"
 	     "PROGRAM gets EVTCHN_SOCKET, EVTCHN_DOMAIN and EVTCHN_FD (the\n"
 	     "reserved connection), and every signal that run gets.\n"
@@ -67,7 +82,9 @@ static int print_help(void)
 	     "\n"
 	     "Examples:\n"
 	     "  evtchn run --domain 1 --name alice -- ./alice_domU\n"
-	     "  evtchn run --domain 0 -- ./alice_dom0 1 1");
+	     "  evtchn run --domain 0 -- ./alice_dom0 1 1\n"
+	     "  evtchn run --xen --domain 0 -- "
+	     "/usr/lib/xen-4.17/bin/lsevtchn 1");
 
 	return cli_flush(command) ? 0 : EXIT_NOTHING;
 }
@@ -76,6 +93,7 @@ static const struct option options[] = {
 	{"domain", required_argument, NULL, 'd'},
 	{"name", required_argument, NULL, 'n'},
 	{"socket", required_argument, NULL, 's'},
+	{"xen", no_argument, NULL, 'x'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
@@ -123,7 +141,8 @@ static int parse(int argc, char **argv, struct request *r)
 	uint16_t domid;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "+:d:n:s:h", options, NULL)) >= 0) {
+	while ((c = getopt_long(argc, argv, "+:d:n:s:xh", options, NULL)) >=
+	       0) {
 		switch (c) {
 		case 'd':
 			if (!cli_domid(command, optarg, &domid))
@@ -136,6 +155,9 @@ static int parse(int argc, char **argv, struct request *r)
 			break;
 		case 's':
 			socket = optarg;
+			break;
+		case 'x':
+			r->xen = true;
 			break;
 		case 'h':
 			return print_help();
@@ -196,6 +218,11 @@ static bool reserve_locked(const struct request *r, int *fd, uint32_t *domid)
 	return !rc;
 }
 
+static bool prepare(const struct request *r, uint32_t domid)
+{
+	return !r->xen || xen_prepare(command, r->socket, domid);
+}
+
 /* Another user's broker: we could not start it, so there is no race. */
 static bool is_served_by_others(const char *socket)
 {
@@ -208,7 +235,7 @@ static bool is_served_by_others(const char *socket)
 static bool reserve_there(const struct request *r, int *fd, uint32_t *domid)
 {
 	if (!reserve(r, fd, domid))
-		return true;
+		return prepare(r, *domid);
 	cli_error(command, "%s", evp_error());
 	return false;
 }
@@ -220,7 +247,7 @@ static bool reserve_here(const struct request *r, int *fd, uint32_t *domid)
 
 	if (lock < 0)
 		return false;
-	reserved = reserve_locked(r, fd, domid);
+	reserved = reserve_locked(r, fd, domid) && prepare(r, *domid);
 	close(lock);
 	return reserved;
 }

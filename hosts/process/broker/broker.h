@@ -140,6 +140,7 @@ struct evd_dom {
 	pid_t pid; /* of one who holds it; the first, if it does */
 	char name[EVP_NAME_MAX];
 	struct evd_table *grants; /* NULL: never had any */
+	uint8_t handle[16];	  /* tells it from the next one of its number */
 };
 
 struct evd_att {
@@ -492,6 +493,13 @@ bool evd_may_have(const struct evd_broker *b, uid_t uid, enum evd_resource what,
 
 void evd_list_domains(struct evd_conn *c, const struct evp_domains *m);
 void evd_list_ports(struct evd_conn *c, const struct evp_list *m);
+
+/* --- dominfo.c -------------------------------------------------------------- */
+
+/* Give a new domain its handle: zero for domain 0, else random. */
+void evd_make_handle(struct evd_dom *d);
+
+void evd_list_dominfo(struct evd_conn *c, const struct evp_dominfo *m);
 
 /* --- listen.c --------------------------------------------------------------- */
 

@@ -84,6 +84,7 @@ static int make(struct evd_broker *b, uint32_t domid, const char *name,
 		return -ENOMEM;
 	}
 	memcpy(d->name, name, sizeof(d->name));
+	evd_make_handle(d);
 	d->atts_tail = &d->atts;
 	d->next = b->doms;
 	b->doms = d;

@@ -3,6 +3,10 @@
  * Hypercalls: the bytes of a message are the memory the core decodes from and
  * answers into.  The core sees what the peer sent, hostile or not.
  *
+ * A session asks as well: a tool that looks at its domain from outside, as one
+ * with a privileged command device does on Xen.  It owns no ports: what it opens
+ * belongs to the longest-attached, and it may close or send on any of the domain.
+ *
  * A reset that wants a break is continued by loop.c after the others had their
  * turn; its connection is not read meanwhile.
  */
@@ -55,7 +59,7 @@ static bool is_foreign(const struct evd_conn *c, uint32_t cmd,
 {
 	union argument a;
 
-	if (r->arg_len < sizeof(a.port))
+	if (!c->att || r->arg_len < sizeof(a.port))
 		return false;
 	get_argument(&a, r);
 	switch (cmd) {
@@ -76,6 +80,12 @@ static struct evd_dom *named(const struct evd_conn *c, domid_t domid)
 	return domid == DOMID_SELF ? c->dom : evd_dom_find(c->broker, domid);
 }
 
+/* Whose is what @c opens in its own domain?  NULL: nobody's yet. */
+static struct evd_att *opener(const struct evd_conn *c)
+{
+	return c->att ? c->att : c->dom->atts;
+}
+
 /* A control domain does not own what it makes for others. */
 static void own_allocated(struct evd_conn *c,
 			  const struct evtchn_alloc_unbound *op)
@@ -83,16 +93,19 @@ static void own_allocated(struct evd_conn *c,
 	struct evd_dom *d = named(c, op->dom);
 
 	if (d)
-		evd_own(d, op->port, d == c->dom ? c->att : d->atts);
+		evd_own(d, op->port, d == c->dom ? opener(c) : d->atts);
 }
 
 static void own_ipi(struct evd_conn *c, evtchn_port_t port)
 {
 	struct evp_local m = {.port = port, .peer = port};
+	struct evd_att *a = opener(c);
 
-	evd_own(c->dom, port, c->att);
+	evd_own(c->dom, port, a);
+	if (!a)
+		return;
 	evp_hdr_init(&m.hdr, EVP_LOCAL, sizeof(m), 0);
-	evd_send(c, &m, sizeof(m), NULL, 0);
+	evd_send(a->conn, &m, sizeof(m), NULL, 0);
 }
 
 /* What was opened or connected by this?  Its news precedes the result. */
@@ -107,14 +120,14 @@ static void follow_up(struct evd_conn *c, uint32_t cmd,
 		own_allocated(c, &a.alloc);
 		break;
 	case EVTCHNOP_bind_interdomain:
-		evd_own(c->dom, a.bind.local_port, c->att);
+		evd_own(c->dom, a.bind.local_port, opener(c));
 		evd_link_try(c->dom, a.bind.local_port);
 		break;
 	case EVTCHNOP_bind_virq:
-		evd_own(c->dom, a.virq.port, c->att);
+		evd_own(c->dom, a.virq.port, opener(c));
 		break;
 	case EVTCHNOP_bind_pirq:
-		evd_own(c->dom, a.pirq.port, c->att);
+		evd_own(c->dom, a.pirq.port, opener(c));
 		break;
 	case EVTCHNOP_bind_ipi:
 		own_ipi(c, a.ipi.port);

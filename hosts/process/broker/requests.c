@@ -22,6 +22,7 @@ union request {
 	struct evp_hypercall hypercall;
 	struct evp_domains domains;
 	struct evp_list list;
+	struct evp_dominfo dominfo;
 	struct evp_link_msg link;
 	struct evp_grant_region region;
 	struct evp_grant_share share;
@@ -318,6 +319,17 @@ static void on_list(struct evd_conn *c, const union request *m,
 	evd_list_ports(c, &m->list);
 }
 
+static void on_dominfo(struct evd_conn *c, const union request *m,
+		       struct evp_packet *p)
+{
+	(void)p;
+	if (c->dom->core.domid == 0)
+		evd_list_dominfo(c, &m->dominfo);
+	else
+		evd_refuse(c, m->hdr.seq, -EPERM,
+			   "only domain 0 may ask about all domains");
+}
+
 static void on_answer(struct evd_conn *c, const union request *m,
 		      struct evp_packet *p)
 {
@@ -401,11 +413,13 @@ static const struct row rows[] = {
 	[EVP_ADOPT] = {on_adopt, sizeof(struct evp_adopt), false, IN(SESSION),
 		       1},
 	[EVP_HYPERCALL] = {on_hypercall, offsetof(struct evp_hypercall, arg),
-			   true, IN(ATTACHED), 0},
+			   true, IN(SESSION) | IN(ATTACHED), 0},
 	[EVP_DOMAINS] = {on_domains, sizeof(struct evp_domains), false,
 			 IN(QUERY) | IN(SESSION), 0},
 	[EVP_LIST] = {on_list, sizeof(struct evp_list), false,
 		      IN(QUERY) | IN(SESSION), 0},
+	[EVP_DOMINFO] = {on_dominfo, sizeof(struct evp_dominfo), false,
+			 IN(SESSION), 0},
 	[EVP_ACK] = {on_answer, sizeof(struct evp_link_msg), false,
 		     IN(ATTACHED), 0},
 	[EVP_CLEAN] = {on_answer, sizeof(struct evp_link_msg), false,

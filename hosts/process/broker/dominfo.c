@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a control domain's tools show of the domains (`xl list`): a page of
+ * entries, in the order of their numbers.
+ *
+ * CPU time is the sum of what the processes attached now have used, whatever
+ * part of it they did as a domain; a process that leaves takes its share away.
+ * It is asked of the kernel here, one system call for each attachment, so a page
+ * costs at most EVD_MAX_CONNS of them.
+ */
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "broker.h"
+
+#define NS_PER_S UINT64_C(1000000000)
+
+void evd_make_handle(struct evd_dom *d)
+{
+	if (d->core.domid == 0)
+		return;
+	/* Short only in the first moments of a machine: then some are 0. */
+	if (getrandom(d->handle, sizeof(d->handle), GRND_NONBLOCK) < 0)
+		return;
+	/* As RFC 4122 wants a random UUID. */
+	d->handle[6] = (uint8_t)((d->handle[6] & 0x0f) | 0x40);
+	d->handle[8] = (uint8_t)((d->handle[8] & 0x3f) | 0x80);
+}
+
+/* 0 when it is gone, or in another PID namespace. */
+static uint64_t cpu_ns(pid_t pid)
+{
+	struct timespec t;
+	clockid_t clock;
+
+	if (pid <= 0 || clock_getcpuclockid(pid, &clock) ||
+	    clock_gettime(clock, &t))
+		return 0;
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+/* A process has one attachment for each handle it opened: count it once. */
+static bool is_first_of_process(const struct evd_att *a)
+{
+	const struct evd_att *b;
+
+	for (b = a->dom->atts; b->conn->pid != a->conn->pid; b = b->next)
+		continue;
+	return b == a;
+}
+
+static uint64_t dom_cpu_ns(const struct evd_dom *d)
+{
+	const struct evd_att *a;
+	uint64_t sum = 0;
+
+	for (a = d->atts; a; a = a->next) {
+		if (is_first_of_process(a))
+			sum += cpu_ns(a->conn->pid);
+	}
+	return sum;
+}
+
+static void fill(const struct evd_dom *d, struct evp_dominfo_entry *e)
+{
+	e->domid = d->core.domid;
+	e->dying = d->work == EVD_DESTROY;
+	e->nr_vcpus = d->core.nr_vcpus;
+	e->cpu_ns = dom_cpu_ns(d);
+	memcpy(e->handle, d->handle, sizeof(e->handle));
+}
+
+void evd_list_dominfo(struct evd_conn *c, const struct evp_dominfo *m)
+{
+	struct evp_dominfo_page r;
+	struct evd_dom *d = evd_dom_from(c->broker, m->domid);
+	size_t len;
+
+	memset(&r, 0, sizeof(r));
+	r.next = UINT32_MAX;
+	for (; d; d = evd_dom_from(c->broker, d->core.domid + 1u)) {
+		if (r.count == EVP_DOMINFOS_PER_PAGE) {
+			r.next = d->core.domid;
+			break;
+		}
+		fill(d, &r.entry[r.count++]);
+	}
+	len = offsetof(struct evp_dominfo_page, entry) +
+	      r.count * sizeof(r.entry[0]);
+	evp_hdr_init(&r.hdr, EVP_DOMINFO_PAGE, len, m->hdr.seq);
+	evd_send(c, &r, len, NULL, 0);
+}
