@@ -62,11 +62,24 @@ static uint64_t dom_cpu_ns(const struct evd_dom *d)
 	return sum;
 }
 
+/* The most that anybody of it has; it is one even when nobody is there. */
+static uint32_t nr_vcpus(const struct evd_dom *d)
+{
+	const struct evd_att *a;
+	uint32_t n = 1;
+
+	for (a = d->atts; a; a = a->next) {
+		if (a->nr_vcpus > n)
+			n = a->nr_vcpus;
+	}
+	return n;
+}
+
 static void fill(const struct evd_dom *d, struct evp_dominfo_entry *e)
 {
 	e->domid = d->core.domid;
 	e->dying = d->work == EVD_DESTROY;
-	e->nr_vcpus = d->core.nr_vcpus;
+	e->nr_vcpus = nr_vcpus(d);
 	e->cpu_ns = dom_cpu_ns(d);
 	memcpy(e->handle, d->handle, sizeof(e->handle));
 }
