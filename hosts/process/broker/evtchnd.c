@@ -173,7 +173,7 @@ static uint32_t at_most(rlim_t n, uint32_t max)
 
 /*
  * Descriptors decide how many connections there can be, and how many regions:
- * a quarter of them is for these, and what connections cannot use.
+ * an eighth of them is for these, and what connections cannot use.
  */
 static void set_limits(struct evd_broker *b)
 {
@@ -187,7 +187,7 @@ static void set_limits(struct evd_broker *b)
 	}
 	left = r.rlim_cur > EVD_FDS_RESERVED ? r.rlim_cur - EVD_FDS_RESERVED
 					     : 0;
-	regions = left / 4;
+	regions = left / 8;
 	b->max_conns =
 		at_most((left - regions) / EVD_FDS_PER_CONN, EVD_MAX_CONNS);
 	if (!b->max_conns)
