@@ -20,7 +20,7 @@
 int evd_hold_take(struct evd_conn *c, const struct evp_grant_notify *n,
 		  uint32_t page, struct evd_hold *h)
 {
-	*h = (struct evd_hold){.what = n->what, .dom = c->dom, .port = n->port};
+	*h = (struct evd_hold){.dom = c->dom, .port = n->port};
 
 	if (n->what & EVP_NOTIFY_BYTE) {
 		if (n->offset >= EVP_PAGE_SIZE)
@@ -32,6 +32,7 @@ int evd_hold_take(struct evd_conn *c, const struct evp_grant_notify *n,
 			return -EINVAL;
 		h->nr_closings = evd_port(c->dom, n->port)->nr_closings;
 	}
+	h->what = n->what;
 	return 0;
 }
 
