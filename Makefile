@@ -174,7 +174,7 @@ $(BIN)/evtchn: $(call objs,$(EVTCHN_SRCS) $(REPLAY_SRCS) $(SIM_SRCS) $(EVP_CONTR
 $(BIN)/notify_dom0_2010: $(call objs,examples/notify_dom0_2010.c) $(USER_LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) -L$(LIB) -lxenctrl-2010 \
-		-lxenevtchn -Wl,-rpath,'$$ORIGIN/../lib' $(LDLIBS) -o $@
+		-lxenevtchn -lxencall -Wl,-rpath,'$$ORIGIN/../lib' $(LDLIBS) -o $@
 $(BIN)/notify_dom0_bare: $(call objs,examples/notify_dom0_bare.c $(EVP_ALL) $(GUEST_SRCS))
 	$(program)
 $(BIN)/alice_%: $(call objs,examples/alice_%.c $(EVP_ALL) $(GUEST_SRCS))

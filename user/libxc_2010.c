@@ -3,54 +3,23 @@
  * libxc's event-channel calls of 2010, on today's library.
  *
  * Then a handle was the descriptor of the device.  So it is here: a table
- * leads from a descriptor to the handle it belongs to.
+ * leads from a descriptor to the handle it belongs to.  The calls on the control
+ * interface are in libxc_2010_ctl.c.
  */
 #include <errno.h>
-#include <pthread.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 #pragma GCC visibility push(default)
 #include <xenctrl_2010.h>
 #pragma GCC visibility pop
 
-#define NR_HANDLES 64 /* more than a program of that time opened */
+#include "fd_table.h"
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static xenevtchn_handle *handle[NR_HANDLES];
-static int fd_of[NR_HANDLES];
+static struct evu_fd_table table = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* What @fd stands for, or NULL and EBADF. */
 static xenevtchn_handle *find(int fd)
 {
-	xenevtchn_handle *h = NULL;
-	size_t i;
-
-	(void)pthread_mutex_lock(&lock);
-	for (i = 0; i < NR_HANDLES && !h; i++) {
-		if (fd_of[i] == fd)
-			h = handle[i];
-	}
-	(void)pthread_mutex_unlock(&lock);
-	if (!h)
-		errno = EBADF;
-	return h;
-}
-
-/* Put @to in the place of @from.  False: there is no such place. */
-static bool replace(xenevtchn_handle *from, xenevtchn_handle *to, int fd)
-{
-	size_t i;
-
-	(void)pthread_mutex_lock(&lock);
-	for (i = 0; i < NR_HANDLES && handle[i] != from; i++)
-		continue;
-	if (i < NR_HANDLES) {
-		handle[i] = to;
-		fd_of[i] = fd;
-	}
-	(void)pthread_mutex_unlock(&lock);
-	return i < NR_HANDLES;
+	return evu_fd_find(&table, fd);
 }
 
 int xc_evtchn_open(void)
@@ -58,7 +27,7 @@ int xc_evtchn_open(void)
 	xenevtchn_handle *h = xenevtchn_open(NULL, 0);
 	int fd = h ? xenevtchn_fd(h) : -1;
 
-	if (fd >= 0 && !replace(NULL, h, fd)) {
+	if (fd >= 0 && !evu_fd_replace(&table, NULL, h, fd)) {
 		errno = EMFILE;
 		fd = -1;
 	}
@@ -77,7 +46,7 @@ int xc_evtchn_close(int xce_handle)
 
 	if (!h)
 		return -1;
-	(void)replace(h, NULL, -1);
+	(void)evu_fd_replace(&table, h, NULL, -1);
 	return xenevtchn_close(h);
 }
 

@@ -22,8 +22,8 @@ $(LIB)/libxenevtchn.so: $(call picobjs,$(USER_SRCS) $(EVP_ALL) $(GUEST_SRCS)) \
 		user/libxenevtchn.map
 	$(call shared,libxenevtchn.so.1.2,libxenevtchn.so.1)
 
-$(LIB)/libxenctrl-2010.so: $(call picobjs,$(USER_2010_SRCS)) \
-		$(LIB)/libxenevtchn.so user/libxenctrl-2010.map
+$(LIB)/libxenctrl-2010.so: $(call picobjs,$(USER_2010_SRCS) $(USER_2010_CTL_SRCS)) \
+		$(LIB)/libxenevtchn.so $(LIB)/libxencall.so user/libxenctrl-2010.map
 	$(call shared,libxenctrl-2010.so.1.0,libxenctrl-2010.so.1)
 
 # Of the process host, only what is needed without being a guest.

@@ -5,7 +5,8 @@ USER_SRCS := user/xenevtchn.c user/device.c user/process.c user/wait.c \
 XENCALL_SRCS := user/xencall.c user/call_ops.c user/call_ctl.c \
 	user/call_memory.c user/common.c
 XENPATHS_SRCS := user/paths.c
-USER_2010_SRCS := user/libxc_2010.c
+USER_2010_SRCS := user/libxc_2010.c user/fd_table.c
+USER_2010_CTL_SRCS := user/libxc_2010_ctl.c
 USER_GNTTAB_SRCS := user/xengnttab.c
 
 # One real file each; the other two names are links to it.
