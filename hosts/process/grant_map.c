@@ -203,6 +203,7 @@ static int map_request(struct evp_grants *h, const struct request *q,
 		       uint32_t count, void **addr)
 {
 	struct evp_area *a;
+	void *at;
 	int rc;
 
 	if (!count || (q->notify && count != 1))
@@ -214,13 +215,14 @@ static int map_request(struct evp_grants *h, const struct request *q,
 	a = evp_area_new(count, false);
 	if (!a)
 		return evp_fail(-ENOMEM, "cannot map %u pages", count);
-	rc = map(h, q, a, addr);
+	rc = map(h, q, a, &at);
 	if (rc) {
 		free(a);
 		return rc;
 	}
-	forget(h, *addr);
-	evp_area_insert(h, a, *addr);
+	forget(h, at);
+	evp_area_insert(h, a, at);
+	*addr = at;
 	return 0;
 }
 

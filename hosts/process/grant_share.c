@@ -302,6 +302,7 @@ int evp_grant_share(struct evp_grants *h, const struct evp_share *s,
 		    uint32_t *ref, void **addr)
 {
 	struct evp_area *a;
+	void *at;
 	int rc;
 
 	if (!is_fine(s))
@@ -311,14 +312,15 @@ int evp_grant_share(struct evp_grants *h, const struct evp_share *s,
 	if (!a)
 		return evp_fail(-ENOMEM, "cannot share %u pages", s->count);
 	/* A page with a notification has a region that the broker may map. */
-	rc = s->count == 1 && !s->notify ? share_from_slab(h, s, a, addr)
-					 : share_region(h, s, a, addr);
+	rc = s->count == 1 && !s->notify ? share_from_slab(h, s, a, &at)
+					 : share_region(h, s, a, &at);
 	if (rc) {
 		free(a);
 		return rc;
 	}
 	memcpy(ref, a->id, s->count * sizeof(*ref));
-	evp_area_insert(h, a, *addr);
+	evp_area_insert(h, a, at);
+	*addr = at;
 	return 0;
 }
 

@@ -33,7 +33,9 @@ static void use_pages(int from, int to, void *arg)
 
 static void pages_are_shared(void **state)
 {
-	enum { N = 600 }; /* more than fit into a message */
+	enum {
+		N = 600
+	}; /* more than fit into a message */
 	struct evp_grants *h = grants(1);
 	struct evp_share s = {.domid = 2,
 			      .count = N - 1,
@@ -72,8 +74,7 @@ static void pages_are_shared(void **state)
 static void order_is_the_callers(void **state)
 {
 	struct evp_grants *h = grants(1), *h2 = grants(2);
-	struct evp_share s = {
-		.domid = 2, .count = 3, .at = EVP_GRANT_ANYWHERE};
+	struct evp_share s = {.domid = 2, .count = 3, .at = EVP_GRANT_ANYWHERE};
 	struct evp_grant_ref r[4];
 	uint32_t ref[3], i;
 	uint8_t *page, *see;
@@ -139,8 +140,8 @@ static bool can_be_written(int fd)
 	void *p = mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, fd, 0);
 	int again;
 	bool can = p != MAP_FAILED || pwrite(fd, "x", 1, 0) == 1 ||
-		   !fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			      0, PAGE) ||
+		   !fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+			      PAGE) ||
 		   !ftruncate(fd, 0);
 
 	/* By its own name it could be opened anew, by the same user. */
@@ -406,8 +407,7 @@ static void domain_0_maps_by_frame(void **state)
 static void limits_hold(void **state)
 {
 	struct evp_grants *h = grants(1), *h2 = grants(2);
-	struct evp_share s = {
-		.domid = 2, .count = 5, .at = EVP_GRANT_ANYWHERE};
+	struct evp_share s = {.domid = 2, .count = 5, .at = EVP_GRANT_ANYWHERE};
 	struct evp_grant_ref r[5];
 	uint32_t ref[5], i, again;
 	void *p, *q;

@@ -12,22 +12,22 @@ static const struct evp_notify nothing = {EVP_NO_NOTIFY, EVP_NO_NOTIFY};
 /* --- the one who goes ----------------------------------------------------------- */
 
 enum way {
-	ENDS_PAGE,    /* unmaps or unshares it */
-	ENDS_HANDLE,  /* closes what it was mapped or shared with */
+	ENDS_PAGE,   /* unmaps or unshares it */
+	ENDS_HANDLE, /* closes what it was mapped or shared with */
 	IS_KILLED,
 };
 
 struct goer {
 	enum way way;
-	bool shares;	    /* rather than maps */
-	bool read_only;	    /* for who maps; with @shares */
-	bool closes_port;   /* before it goes */
-	bool leaves;	    /* detaches before it goes */
+	bool shares;	     /* rather than maps */
+	bool read_only;	     /* for who maps; with @shares */
+	bool closes_port;    /* before it goes */
+	bool leaves;	     /* detaches before it goes */
 	bool attaches_first; /* so that its channel's descriptors are lower */
 };
 
-static uint8_t *use(struct evp_grants *h, const struct goer *u, int from, int to,
-		    evtchn_port_t port)
+static uint8_t *use(struct evp_grants *h, const struct goer *u, int from,
+		    int to, evtchn_port_t port)
 {
 	struct evp_notify n = {OFFSET, port};
 	struct evp_grant_ref r = {.domid = 1};
@@ -320,12 +320,9 @@ static void the_peer_may_go_first(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(everyone_who_goes_is_noticed),
-		TEST(byte_or_event),
-		TEST(what_cannot_be_notified),
-		TEST(a_reset_ends_a_hold),
-		TEST(a_port_is_held_for_each_page),
-		TEST(the_peer_may_go_first),
+		TEST(everyone_who_goes_is_noticed), TEST(byte_or_event),
+		TEST(what_cannot_be_notified),	    TEST(a_reset_ends_a_hold),
+		TEST(a_port_is_held_for_each_page), TEST(the_peer_may_go_first),
 	};
 
 	(void)argc;

@@ -23,7 +23,8 @@
  *
  * Common to all functions:
  *
- *   Returns  0 or -errno; evp_error() has a line about it.
+ *   Returns  0 or -errno; evp_error() has a line about it.  Results are written
+ *            only with 0.
  *   Context  one thread at a time for one handle.  After fork() the child may
  *            only call evp_grants_close().
  */

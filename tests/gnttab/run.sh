@@ -1,0 +1,199 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# run.sh BUILD: libxengnttab.so.1 in the place of Debian's.  Prints TAP.
+#
+# The symbols are compared with those of Debian's library; programs that are
+# compiled with Debian's header and linked with Debian's library are run with
+# ours, as domains.  The cmocka programs of this folder are run, too.
+
+set -u
+
+build=$(realpath "${1:-build}")
+cd "$(dirname "$0")/../.." || exit 1
+here=tests/gnttab
+CC=${CC:-cc}
+dir=$(mktemp -d) || exit 1
+run=$build/bin/evtchn
+export EVTCHN_SOCKET="$dir/sock"
+unset EVTCHN_FD EVTCHN_DOMAIN EVTCHN_DEVICE
+number=0
+failures=0
+
+cleanup()
+{
+	[ -e "$dir/sock.pid" ] && flock -w 5 "$dir/sock.pid" true
+	rm -rf "$dir"
+}
+trap cleanup EXIT
+trap 'exit 1' HUP INT TERM
+
+# report STATUS NAME: one TAP line; on failure with the log.
+report()
+{
+	number=$((number + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $number - $2"
+	else
+		failures=$((failures + 1))
+		echo "not ok $number - $2"
+		tail -n 20 "$dir/log" | sed 's/^/# /'
+	fi
+}
+
+skip()
+{
+	number=$((number + 1))
+	if [ "${CI:-}" = true ]; then
+		failures=$((failures + 1))
+		echo "not ok $number - $1: $2"
+	else
+		echo "ok $number - $1 # SKIP $2"
+	fi
+}
+
+# check NAME COMMAND...
+check()
+{
+	name=$1
+	shift
+	("$@") >"$dir/log" 2>&1
+	report $? "$name"
+}
+
+# --- cmocka ------------------------------------------------------------------
+
+for t in "$here"/test_*.c; do
+	t=$(basename "$t" .c)
+	check "$t" env CMOCKA_MESSAGE_OUTPUT=TAP timeout 200 \
+		"$build/test/gnttab/$t"
+done
+
+# --- the ABI -----------------------------------------------------------------
+
+# Names with versions, the versions themselves, the soname.
+abi()
+{
+	readelf -W --dyn-syms "$1" | awk '/@@VERS_| ABS VERS_/ {print $8}' |
+		sort
+	readelf -W -d "$1" | grep -o 'Library soname: .*'
+	readelf -W -V "$1" | grep -oE 'Index: .*Name: VERS_.*|Parent [0-9]+: .*' | sort
+}
+
+# same_abi LIBRARY FUNCTIONS
+same_abi()
+{
+	abi "$(ldconfig -p | awk -v lib="$1" '$1 == lib {print $NF; exit}')" \
+		>"$dir/theirs" && abi "$build/lib/$1" >"$dir/ours" &&
+		diff "$dir/theirs" "$dir/ours" &&
+		[ "$(grep -c @@VERS_ "$dir/ours")" = "$2" ]
+}
+
+needs_libc_only()
+{
+	readelf -W -d "$build/lib/$1" | grep NEEDED
+	! readelf -W -d "$build/lib/$1" | grep NEEDED |
+		grep -vE 'libc\.so|ld-linux'
+}
+check "libxengnttab.so.1 needs libc and nothing else" \
+	needs_libc_only libxengnttab.so.1
+
+if ! [ -e /usr/include/xengnttab.h ]; then
+	skip "programs made for Debian's libxengnttab" \
+		"libxen-dev is not installed"
+	echo "1..$number"
+	exit $((failures > 0))
+fi
+check "symbols, versions and soname are Debian's" \
+	same_abi libxengnttab.so.1 20
+
+# --- Debian's header and library to compile, ours to run ----------------------
+
+# as_domain N PROGRAM ARGUMENT...
+as_domain()
+{
+	n=$1
+	shift
+	timeout 120 "$run" run --domain "$n" -- \
+		env LD_LIBRARY_PATH="$build/lib" "$@"
+}
+
+compile()
+{
+	"$CC" -O1 -Wall -Wextra "$here/client.c" -lxengnttab -lxenevtchn \
+		-o "$dir/client" &&
+		"$CC" -O1 -Wall -Wextra "$here/restrict.c" -lxengnttab \
+			-lxentoolcore -o "$dir/restrict"
+}
+check "programs compile with Debian's headers and libraries" compile
+check "each call, and its errors" as_domain 1 "$dir/client" calls 1
+
+# ring HOW: domain 1 shares a ring, domain 0 uses it and goes in that way.
+ring()
+{
+	mkfifo "$dir/ring.$1"
+	as_domain 1 "$dir/client" guest 0 >"$dir/ring.$1" &
+	exec 3<"$dir/ring.$1"
+	read -r ref port <&3 || return 1
+	as_domain 0 "$dir/client" backend 1 "$ref" "$port" "$1"
+	status=$?
+	case $1 in
+	*kill) [ $status -eq 137 ] || return 1 ;;
+	*) [ $status -eq 0 ] || return 1 ;;
+	esac
+	read -r last <&3
+	wait $! || return 1
+	[ "$last" = "backend is gone" ]
+}
+check "a backend that unmaps is noticed" ring unmap
+check "one that closes its channel first is, too" ring close
+check "one that is killed is, too" ring kill
+check "one that closes its channel and is killed is, too" ring close-kill
+check "xentoolcore_restrict_all() reaches our handles" \
+	as_domain 1 "$dir/restrict"
+
+# --- nobody there -----------------------------------------------------------------
+
+no_broker()
+{
+	! timeout 20 env -u EVTCHN_SOCKET XDG_RUNTIME_DIR="$dir" \
+		LD_LIBRARY_PATH="$build/lib" "$dir/client" calls 1 \
+		2>"$dir/said" &&
+		grep "xengnttab: no broker at $dir/evtchnd.sock" "$dir/said"
+}
+check "without a broker: an error that says so" no_broker
+
+# --- our header -------------------------------------------------------------------
+
+own_header()
+{
+	"$CC" -O1 -Wall -Wextra -Werror -Iuser/include -Iabi/include \
+		"$here/client.c" -L"$build/lib" -lxengnttab -lxenevtchn \
+		-o "$dir/own" && as_domain 1 "$dir/own" calls 1 &&
+		"$CC" -x c++ -fsyntax-only -Iuser/include -Iabi/include - <<-END
+		#include <xengnttab.h>
+		#include <xenevtchn.h>
+	END
+}
+check "the same with our header, also from C++" own_header
+
+installed()
+{
+	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s install BUILD="$build" \
+		DESTDIR="$dir/stage" PREFIX=/opt/evtchn || return 1
+	lib=$dir/stage/opt/evtchn/lib/evtchn
+	export PKG_CONFIG_PATH="$lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$dir/stage"
+	flags=$(pkg-config --cflags --libs xengnttab xenevtchn) || return 1
+	# shellcheck disable=SC2086
+	"$CC" "$here/client.c" $flags -o "$dir/installed" &&
+		timeout 120 "$run" run --domain 1 -- \
+			env LD_LIBRARY_PATH="$lib" "$dir/installed" calls 1
+}
+if command -v pkg-config >/dev/null; then
+	check "installed, pkg-config finds what a program needs" installed
+else
+	skip "pkg-config" "it is not installed"
+fi
+
+echo "1..$number"
+exit $((failures > 0))
