@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <evg/evg.h>
@@ -91,6 +92,19 @@ static int adopt_again(struct evu_process *p, evtchn_port_t port)
 	return (int)port;
 }
 
+/*
+ * EVTCHN_NOTICE=1: the end of a peer is an event, which Xen does not have.  A
+ * program has to be ready for an event without a reason anyway, since a bind
+ * alone makes a port pending; so this breaks none that keeps to the rules.
+ */
+static void watch_peer(struct evu_process *p, int port)
+{
+	const char *text = secure_getenv("EVTCHN_NOTICE");
+
+	if (port >= 0 && text && !strcmp(text, "1"))
+		(void)evp_watch_peer(p->g, (evtchn_port_t)port, true);
+}
+
 /* A port was opened, or not: give it to the handle. */
 static int adopt(struct evu_process *p, int rc, evtchn_port_t port)
 {
@@ -122,6 +136,7 @@ static int bind_unbound(struct xenevtchn_handle *h, uint32_t domid)
 	evu_enter(p);
 	rc = evg_alloc_unbound(guest(p), DOMID_SELF, (domid_t)domid, &port);
 	rc = adopt(p, rc, port);
+	watch_peer(p, rc);
 	evu_leave(p);
 	return rc;
 }
@@ -138,6 +153,7 @@ static int bind_interdomain(struct xenevtchn_handle *h, uint32_t domid,
 	evu_enter(p);
 	rc = evg_bind_interdomain(guest(p), (domid_t)domid, remote, &port);
 	rc = adopt(p, rc, port);
+	watch_peer(p, rc);
 	evu_leave(p);
 	return rc;
 }

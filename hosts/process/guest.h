@@ -7,6 +7,7 @@
  *   guest_trap.c  hypercalls: what is done here, what the broker does
  *   sched.c       the hypercalls that wait
  *   news.c        what the broker tells: lanes, connections, closings
+ *   notice.c      being told of a peer's end
  *   wait.c        collecting from lanes, sleeping
  *   upcall.c      posting, and upcalls: at safe points, or by a signal
  *   vcpu.c        which thread is which vCPU, and waking one of them
@@ -77,6 +78,7 @@ struct evp_chan {
 	enum evp_way way;
 	bool open;    /* known to exist */
 	bool unheard; /* the lane went, with an event in it */
+	bool watched; /* the peer's end is an event */
 	uint16_t slot_in, slot_out;
 	uint16_t peer; /* EVP_HERE */
 	evb_u32 vcpu;  /* who is notified */

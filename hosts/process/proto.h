@@ -19,7 +19,7 @@
  * A connection handed in with ADOPT starts in QUERY and may attach only to the
  * domain of the session it came through, or be another session for it.  DOMAINS
  * and LIST are answered in QUERY and SESSION, DOMINFO in SESSION, HYPERCALL in
- * SESSION and ATTACHED; ACK, CLEAN, TAKE_OVER and RESTRICT are taken in
+ * SESSION and ATTACHED; ACK, CLEAN, TAKE_OVER, RESTRICT and WATCH are taken in
  * ATTACHED, GRANT_... in SESSION: proto_grant.h has these.
  *
  * Events do not come this way: see lane.h.  What comes is the news about which
@@ -93,6 +93,7 @@ enum evp_type {
 	EVP_DOMINFO = 15,	/* DOMINFO_PAGE; of domain 0 only */
 	EVP_TAKE_OVER = 18,	/* TAKEN_OVER, with two descriptors */
 	EVP_RESTRICT = 19,	/* RESULT without an argument */
+	EVP_WATCH = 27,		/* RESULT without an argument */
 	/* answers; seq is that of the question */
 	EVP_WELCOME = 32,
 	EVP_REFUSED = 33, /* to any question but those RESULT answers */
@@ -160,6 +161,13 @@ struct evp_hypercall {
 	uint32_t vcpu;
 	uint32_t arg_len;	  /* 0 .. EVP_ARG_MAX */
 	uint8_t arg[EVP_ARG_MAX]; /* arg_len bytes of it are sent */
+};
+
+/* Is the end of @port's peer an event on @port? */
+struct evp_watch {
+	struct evp_hdr hdr;
+	uint32_t port;
+	uint32_t on; /* 0, 1 */
 };
 
 /* The domains, or the open ports, from the given ones on. */

@@ -16,6 +16,7 @@ EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/grant_copy.c \
 	hosts/process/grant_map.c \
 	hosts/process/grant_share.c \
+	hosts/process/notice.c \
 	hosts/process/sched.c \
 	hosts/process/session.c \
 	hosts/process/takeover.c \
@@ -42,6 +43,7 @@ EVTCHND_SRCS := \
 	hosts/process/broker/log.c \
 	hosts/process/broker/mapping.c \
 	hosts/process/broker/loop.c \
+	hosts/process/broker/notice.c \
 	hosts/process/broker/owner.c \
 	hosts/process/broker/policy.c \
 	hosts/process/broker/policy_file.c \

@@ -12,7 +12,7 @@
  *   link         two connected ports and the slots they use in the lanes
  *                between their attachments (link.c)
  *
- * The core is called from hypercall.c, domain.c and owner.c only.  Its delivery table
+ * The core is called from hypercall.c, domain.c, owner.c and notice.c only.  Its delivery table
  * (deliver_lane.c) writes into the broker's own lanes and notes which ports
  * were closed; evd_links_sync() acts on these notes when the core has
  * returned.
@@ -21,8 +21,8 @@
  * it, loop.c takes it away when the current message is done.
  *
  * Reading order: loop.c, conn.c, requests.c, hypercall.c, restrict.c, domain.c,
- * owner.c, link.c, lanes.c, takeover.c, deliver_lane.c; grants.h for shared
- * pages; evtchnd.c and listen.c for starting up.
+ * owner.c, link.c, lanes.c, takeover.c, deliver_lane.c, notice.c; grants.h for
+ * shared pages; evtchnd.c and listen.c for starting up.
  */
 #ifndef EVTCHND_BROKER_H
 #define EVTCHND_BROKER_H
@@ -488,6 +488,11 @@ void evd_account_remove(struct evd_dom *d);
 /* May @uid have @more of it? */
 bool evd_may_have(const struct evd_broker *b, uid_t uid, enum evd_resource what,
 		  uint64_t more);
+
+/* --- notice.c --------------------------------------------------------------- */
+
+/* An attachment wants to be told when the peer of a port is gone, or not. */
+void evd_watch_peer(struct evd_conn *c, const struct evp_watch *m);
 
 /* --- listing.c -------------------------------------------------------------- */
 

@@ -31,6 +31,7 @@ union request {
 	struct evp_grant_unmap unmap;
 	struct evp_take_over take_over;
 	struct evp_restrict restrict_to;
+	struct evp_watch watch;
 };
 
 /* A name goes to other people's terminals. */
@@ -391,6 +392,16 @@ static void on_unmap(struct evd_conn *c, const union request *m,
 	evd_grant_unmap(c, &m->unmap);
 }
 
+static void on_watch(struct evd_conn *c, const union request *m,
+		     struct evp_packet *p)
+{
+	(void)p;
+	if (m->watch.on > 1)
+		evd_doom(c, "bad WATCH");
+	else
+		evd_watch_peer(c, &m->watch);
+}
+
 /* --- dispatch --------------------------------------------------------------- */
 
 #define IN(state) (1u << EVD_##state)
@@ -439,6 +450,8 @@ static const struct row rows[] = {
 			   IN(ATTACHED), 0},
 	[EVP_RESTRICT] = {on_restrict, sizeof(struct evp_restrict), false,
 			  IN(ATTACHED), 0},
+	[EVP_WATCH] = {on_watch, sizeof(struct evp_watch), false, IN(ATTACHED),
+		       0},
 };
 
 #define NR_ROWS (sizeof(rows) / sizeof(rows[0]))

@@ -101,6 +101,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <abi/event_channel.h>
 #include <abi/xen.h>
 
 struct evg_guest;
@@ -289,6 +290,24 @@ bool evp_arm(struct evp_guest *g);
  */
 int64_t evp_look_ns(struct evp_guest *g);
 void evp_look_done(struct evp_guest *g, bool found);
+
+/*
+ * evp_watch_peer - make the end of @port's peer an event on @port.
+ *
+ * When the other end is closed, by its owner or by its owner's death, @port
+ * becomes pending and its status is unbound; what the peer had sent before may
+ * be the same event, as any two events may.  Holds, for one peer after the
+ * other, until @port is closed or @on is false.  Off for a new port: on Xen
+ * nobody is told.
+ *
+ * Returns as a hypercall
+ *   -XEN_EINVAL    no such port, or not one that has or waits for a peer
+ *   -XEN_ENOTCONN  the port is another attachment's, or there is no broker
+ *   -XEN_EPERM     the calling thread is no vCPU of @g
+ * A process counts as dead when all its descriptors are closed: a child that it
+ * forked, and that has not called evp_abandon(), keeps it alive.
+ */
+int evp_watch_peer(struct evp_guest *g, evtchn_port_t port, bool on);
 
 /* False: evtchnd is gone.  Connected channels work on, nothing else does. */
 bool evp_broker_is_there(const struct evp_guest *g);

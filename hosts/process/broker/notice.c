@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * "Tell me when the peer is gone", port by port.
+ *
+ * The core does it (evc_watch_peer): when the other end is closed, for whatever
+ * reason, it posts an event on the port that asked.  Here is only who may ask:
+ * the port's owner.  The event goes through the broker's lane, so it does not
+ * need the lane of the two, which may be gone together with the dead peer.
+ */
+#include "broker.h"
+
+static int watch(const struct evd_att *a, const struct evp_watch *m)
+{
+	if (!evd_may_use(a, m->port))
+		return -XEN_ENOTCONN;
+	return evc_watch_peer(&a->dom->core, m->port, m->on);
+}
+
+void evd_watch_peer(struct evd_conn *c, const struct evp_watch *m)
+{
+	struct evp_result r = {.rc = watch(c->att, m)};
+	const size_t len = offsetof(struct evp_result, arg);
+
+	evp_hdr_init(&r.hdr, EVP_RESULT, len, m->hdr.seq);
+	evd_send(c, &r, len, NULL, 0);
+}

@@ -1,0 +1,17 @@
+# Deaths: what is told, what is left, who comes back.  Tests with sanitizers as
+# those in tests/process; what measures is built as users build.
+
+FAULTS_TESTS := $(wildcard tests/faults/test_*.c)
+FAULTS_PLAIN := $(BUILD)/test/faults/latency
+
+$(call bin_of,$(FAULTS_TESTS)): $(BUILD)/test/%: $(BUILD)/san/tests/%.o \
+		$(call sanobjs,$(EVP_ALL) $(GUEST_SRCS))
+	$(test_program)
+
+$(BUILD)/test/faults/test_dropin: $(call sanobjs,$(USER_SRCS))
+
+$(FAULTS_PLAIN): $(BUILD)/test/%: $(BUILD)/obj/tests/%.o \
+		$(LIB)/libevp.a $(LIB)/libevg.a
+	$(program)
+
+tests: $(call bin_of,$(FAULTS_TESTS)) $(FAULTS_PLAIN)
