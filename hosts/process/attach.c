@@ -213,7 +213,7 @@ struct evp_guest *evp_guest_new(void)
 
 	if (!g)
 		return NULL;
-	g->control = g->epoll = g->nudge = -1;
+	g->control = g->epoll = g->nudge = g->timer = -1;
 	g->nr_vcpus = 1;
 	return g;
 }
@@ -268,6 +268,8 @@ void evp_abandon(struct evp_guest *g)
 		(void)close(g->control);
 	if (g->epoll >= 0)
 		(void)close(g->epoll);
+	if (g->timer >= 0)
+		(void)close(g->timer);
 	close_bells(g);
 	evp_lanes_free(g);
 	if (g->shared)
@@ -284,6 +286,8 @@ void evp_detach(struct evp_guest *g)
 {
 	if (g)
 		evp_listener_stop(g);
+	if (g)
+		evp_leave_all(g);
 	evp_abandon(g);
 }
 
@@ -311,7 +315,7 @@ bool evp_broker_is_there(const struct evp_guest *const_g)
 
 	evp_begin(); /* in a plain guest there is nothing to keep off */
 	evp_guest_lock(g);
-	there = g->control >= 0;
+	there = g->control >= 0 && !g->joining;
 	evp_guest_unlock(g);
 	evp_end();
 	return there;

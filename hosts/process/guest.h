@@ -8,6 +8,7 @@
  *   sched.c       the hypercalls that wait
  *   news.c        what the broker tells: lanes, connections, closings
  *   notice.c      being told of a peer's end
+ *   rejoin.c      the broker ended: back to its successor
  *   wait.c        collecting from lanes, sleeping
  *   upcall.c      posting, and upcalls: at safe points, or by a signal
  *   vcpu.c        which thread is which vCPU, and waking one of them
@@ -61,7 +62,12 @@ struct evp_lane {
 	uint64_t in_id;
 	int bell;
 	uint32_t index; /* in guest.lane[] */
-	uint32_t peer_domid;
+	uint32_t peer_domid, peer_pid;
+	bool old;	/* of a broker that ended: being replaced */
+	bool moved;	/* some channel went from it to its successor */
+	bool lost;	/* some channel's peer will not come back */
+	bool kept;	/* may be in use without our knowing */
+	uint32_t users; /* ports that send in it */
 	uint64_t early[EVP_LANE_WORDS]; /* came before CONNECT, after CLOSED */
 	uint16_t slot_port[EVP_LANE_SLOTS];
 };
@@ -82,6 +88,11 @@ struct evp_chan {
 	uint16_t slot_in, slot_out;
 	uint16_t peer; /* EVP_HERE */
 	evb_u32 vcpu;  /* who is notified */
+	/* For a claim (proto.h).  @kind 0: nobody here opened it. */
+	uint8_t kind;	 /* EVTCHNSTAT_* */
+	bool unreturned; /* the hypercall that opens it is not over */
+	uint16_t domid;
+	uint32_t number;
 };
 
 /* One vCPU.  Written by its thread, unless said otherwise. */
@@ -118,6 +129,16 @@ struct evp_guest {
 	domid_t domid;
 	int control; /* -1: the broker is gone */
 	int epoll;
+	/* rejoin.c */
+	char name[EVP_NAME_MAX];
+	char path[EVP_PATH_MAX]; /* where a broker may be; "": nowhere */
+	uint64_t broker_id;
+	uint16_t limit;	  /* evp_restrict(), or EVP_DOMID_ANY */
+	bool joining;	  /* REATTACH is under way */
+	bool tend;	  /* evp_tend() has something to do */
+	int timer;	  /* -1, or when to try again, as a descriptor */
+	int64_t retry_at; /* and as a time */
+	int64_t backoff;
 	uint32_t seq;
 	int64_t spin_ns; /* how long to look before sleeping */
 	bool news;	 /* the control socket wants to be read */
@@ -270,6 +291,8 @@ void evp_lane_free(struct evp_lane *l);
 int evp_lane_add(struct evp_guest *g, struct evp_lane *l);
 void evp_lane_remove(struct evp_guest *g, struct evp_lane *l);
 void evp_lanes_free(struct evp_guest *g);
+/* It is looked at again while awake, as a new one is. */
+void evp_lane_heat(struct evp_guest *g, struct evp_lane *l);
 struct evp_lane *evp_lane_find(struct evp_guest *g, uint64_t in_id);
 
 /* Something came in a slot that stands for no port (now). */
@@ -326,6 +349,32 @@ void evp_on_news(struct evp_guest *g, struct evp_packet *p);
 
 /* No more broker; the lanes stay. */
 void evp_lose_broker(struct evp_guest *g);
+
+/* --- rejoin.c --------------------------------------------------------------- */
+
+/* In epoll: when to look for a broker. */
+#define EVP_RETRY_TAG (UINT64_MAX - 1)
+
+/* The broker is gone: the lanes are old ones, look for another from now on. */
+void evp_mourn(struct evp_guest *g);
+
+/* Look for a broker, at once.  False: there is none. */
+bool evp_rejoin(struct evp_guest *g);
+
+/* If g->tend: look for a broker when it is time, let go of old lanes. */
+void evp_tend(struct evp_guest *g);
+
+/* The broker's answer; takes its descriptor. */
+void evp_on_reattached(struct evp_guest *g, struct evp_packet *p);
+
+/* @port has gone: nothing comes for it in old lanes.  True: something had. */
+bool evp_forget_old(struct evp_guest *g, evtchn_port_t port);
+
+/* Its last channel may have left @l: tell the receiver. */
+void evp_leave_old(struct evp_lane *l);
+
+/* Leaving for good without a broker: tell the peers by their lanes. */
+void evp_leave_all(struct evp_guest *g);
 
 /* --- guest_trap.c ----------------------------------------------------------- */
 

@@ -273,19 +273,43 @@ static int await(struct evp_guest *g, struct evp_packet *p, size_t len)
 	}
 }
 
+/* It died, said its last, and a question is left without an answer. */
+static void lose(struct evp_guest *g)
+{
+	evp_read_news(g);
+	evp_lose_broker(g);
+}
+
+/*
+ * A broker that was dead before has not heard the question: the next one may.
+ * One that dies later may have done it or not, so it is not asked again.
+ */
+static bool ask(struct evp_guest *g, const struct evp_hdr *m)
+{
+	if (g->control >= 0) {
+		if (!evp_send_packet(g->control, m, m->len, NULL, 0, 0))
+			return true;
+		lose(g);
+	}
+	if (!evp_rejoin(g))
+		return false;
+	if (!evp_send_packet(g->control, m, m->len, NULL, 0, 0))
+		return true;
+	lose(g);
+	return false;
+}
+
 int evp_ask_result(struct evp_guest *g, const struct evp_hdr *m, void *arg,
 		   size_t len)
 {
 	struct evp_packet p;
 	const struct evp_result *r = (const void *)p.u.bytes;
 
-	if (g->control < 0)
-		return EVP_RC_NO_BROKER;
 	g->stats.hypercalls++;
-	if (evp_send_packet(g->control, m, m->len, NULL, 0, 0) ||
-	    await(g, &p, len)) {
-		evp_read_news(g);
-		evp_lose_broker(g);
+	if (!ask(g, m))
+		return EVP_RC_NO_BROKER;
+	if (await(g, &p, len)) {
+		lose(g);
 		return EVP_RC_NO_BROKER;
 	}
 	if (len)
@@ -389,24 +413,86 @@ static const struct op ops[] = {
 
 #define NR_OPS (sizeof(ops) / sizeof(ops[0]))
 
-static void note_opened(struct evp_guest *g, const struct op *op,
-			const unsigned char *arg)
+static void note_kind(struct evp_guest *g, evtchn_port_t port,
+		      struct evp_chan what)
 {
+	struct evp_chan *ch = &g->chan[port];
+
+	ch->unreturned = false;
+	/* News, read since the answer came, knows better. */
+	if (ch->kind)
+		return;
+	ch->kind = what.kind;
+	ch->domid = what.domid == DOMID_SELF ? g->domid : what.domid;
+	ch->number = what.number;
+}
+
+union op_arg {
+	struct evtchn_alloc_unbound alloc;
+	struct evtchn_bind_interdomain bind;
+	struct evtchn_bind_virq virq;
+	struct evtchn_bind_pirq pirq;
+	unsigned char bytes[EVP_ARG_MAX];
+};
+
+/* What it takes to claim the port again: see rejoin.c. */
+static struct evp_chan describe(unsigned int cmd, const union op_arg *a)
+{
+	switch (cmd) {
+	case EVTCHNOP_alloc_unbound:
+		return (struct evp_chan){.kind = EVTCHNSTAT_unbound,
+					 .domid = a->alloc.remote_dom};
+	case EVTCHNOP_bind_interdomain:
+		return (struct evp_chan){.kind = EVTCHNSTAT_interdomain,
+					 .domid = a->bind.remote_dom,
+					 .number = a->bind.remote_port};
+	case EVTCHNOP_bind_virq:
+		return (struct evp_chan){.kind = EVTCHNSTAT_virq,
+					 .number = a->virq.virq};
+	case EVTCHNOP_bind_pirq:
+		return (struct evp_chan){.kind = EVTCHNSTAT_pirq,
+					 .number = a->pirq.pirq};
+	case EVTCHNOP_bind_ipi:
+		return (struct evp_chan){.kind = EVTCHNSTAT_ipi};
+	default: /* a number, not a state: opens nothing */
+		return (struct evp_chan){.kind = EVTCHNSTAT_closed};
+	}
+}
+
+static void note_opened(struct evp_guest *g, unsigned int cmd,
+			const unsigned char *bytes)
+{
+	const struct op *op = &ops[cmd];
+	union op_arg a;
 	evtchn_port_t port;
 	uint32_t vcpu = 0;
 
 	if (!op->opens)
 		return;
-	memcpy(&port, arg + op->opens, sizeof(port));
+	memcpy(&a, bytes, sizeof(a));
+	memcpy(&port, bytes + op->opens, sizeof(port));
 	if (op->vcpu != NO_VCPU)
-		memcpy(&vcpu, arg + op->vcpu, sizeof(vcpu));
+		memcpy(&vcpu, bytes + op->vcpu, sizeof(vcpu));
 	if (port >= EVP_NR_PORTS || vcpu >= g->nr_vcpus)
 		return;
 	evp_chans_lock(g);
 	g->chan[port].open = true;
+	note_kind(g, port, describe(cmd, &a));
 	/* Whatever was posted before is masked, as every new port is. */
 	evb_u32_store(&g->chan[port].vcpu, vcpu);
 	evp_chans_unlock(g);
+}
+
+/* A port of ours, or of another domain, who is told by GIVEN. */
+static void note_allocated(struct evp_guest *g, const unsigned char *bytes)
+{
+	union op_arg a;
+
+	memcpy(&a, bytes, sizeof(a));
+	if ((a.alloc.dom == DOMID_SELF || a.alloc.dom == g->domid) &&
+	    a.alloc.port < EVP_NR_PORTS)
+		note_kind(g, a.alloc.port,
+			  describe(EVTCHNOP_alloc_unbound, &a));
 }
 
 /*
@@ -432,7 +518,9 @@ static int ask_and_note(struct evp_guest *g, unsigned int cmd, void *buf)
 	if (!rc && cmd == EVTCHNOP_bind_vcpu)
 		note_moved(g, buf);
 	else if (!rc)
-		note_opened(g, op, buf);
+		note_opened(g, cmd, buf);
+	if (!rc && cmd == EVTCHNOP_alloc_unbound)
+		note_allocated(g, buf);
 	evp_guest_unlock(g);
 	return rc;
 }

@@ -37,10 +37,24 @@
 /* Slot 0 of the broker's lane, whose slots are port numbers: read the news. */
 #define EVP_SLOT_NEWS 0
 
+/*
+ * Whether the sender may still send.  Without a broker to say so, it is how
+ * either end learns that it can let go of a lane (rejoin.c).
+ *
+ * MO-LEFT  sender: the last event, then EVP_LEFT.  receiver: sees that, then
+ *          takes what is there, and that is all there will ever be.
+ */
+enum evp_use {
+	EVP_UNUSED, /* the sender has not mapped it (yet) */
+	EVP_USED,
+	EVP_LEFT,
+	EVP_GONE, /* and has no successor: the sender has detached */
+};
+
 struct evp_lane_page {
 	evb_u64 selector;
 	evb_u32 armed; /* the receiver sleeps or is about to */
-	uint32_t pad;
+	evb_u32 use;   /* enum evp_use: of the sender */
 	evb_u64 pending[EVP_LANE_WORDS];
 };
 

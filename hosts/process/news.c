@@ -22,6 +22,7 @@ void evp_lose_broker(struct evp_guest *g)
 	(void)epoll_ctl(g->epoll, EPOLL_CTL_DEL, g->control, NULL);
 	(void)close(g->control);
 	g->control = -1;
+	evp_mourn(g);
 }
 
 static void answer(struct evp_guest *g, enum evp_type type, uint64_t link,
@@ -32,7 +33,7 @@ static void answer(struct evp_guest *g, enum evp_type type, uint64_t link,
 	evp_hdr_init(&m.hdr, type, sizeof(m), 0);
 	if (g->control >= 0 &&
 	    evp_send_packet(g->control, &m, sizeof(m), NULL, 0, 0))
-		evp_lose_broker(g);
+		g->news = true; /* to the end of what it said */
 }
 
 static struct evp_chan *chan_of(struct evp_guest *g, uint32_t port)
@@ -74,12 +75,15 @@ static void on_lane(struct evp_guest *g, struct evp_packet *p)
 	}
 	l->in_id = m->in;
 	l->peer_domid = m->peer_domid;
+	l->peer_pid = m->peer_pid;
+	evb_u32_store_release(&l->out->use, EVP_USED);
 }
 
 /* What the peer has not collected it never will: DISCONNECT takes it on. */
 static void leave_lane(struct evp_chan *ch)
 {
 	ch->unheard = evp_lane_take_slot(ch->lane->out, ch->slot_out);
+	ch->lane->users--;
 	ch->lane = NULL;
 	ch->way = EVP_BY_BROKER;
 }
@@ -113,6 +117,53 @@ static bool take_early(struct evp_lane *l, uint32_t slot)
 	return came;
 }
 
+/* A port is connected.  Whether whoever opened it knows of it, we shall see. */
+static void note_peer(struct evp_chan *ch, uint32_t domid, uint32_t port)
+{
+	if (!ch->kind)
+		ch->unreturned = true;
+	ch->open = true;
+	ch->kind = EVTCHNSTAT_interdomain;
+	ch->domid = (uint16_t)domid;
+	ch->number = port;
+}
+
+/*
+ * Its channel goes on in another lane: see rejoin.c.  What the peer has not
+ * collected from this one it may never see.  True: there was something.
+ */
+static bool move_from(struct evp_lane *old, const struct evp_chan *ch)
+{
+	bool sent = evp_lane_take_slot(old->out, ch->slot_out);
+
+	old->users--;
+	old->moved = true;
+	return sent;
+}
+
+static void enter_lane(struct evp_guest *g, struct evp_lane *l,
+		       const struct evp_connect *m)
+{
+	struct evp_chan *ch = &g->chan[m->port];
+	struct evp_lane *old = ch->lane;
+	bool again = old && move_from(old, ch);
+
+	ch->lane = l;
+	l->users++;
+	ch->link = m->link;
+	ch->slot_in = (uint16_t)m->slot_in;
+	ch->slot_out = (uint16_t)m->slot_out;
+	ch->way = EVP_BY_LANE;
+	ch->unheard = false;
+	l->slot_port[m->slot_in] = (uint16_t)m->port;
+	if (take_early(l, m->slot_in))
+		evp_post(g, m->port);
+	if (again)
+		(void)evp_lane_send(l->out, l->bell, ch->slot_out);
+	if (old)
+		evp_leave_old(old);
+}
+
 static void on_connect(struct evp_guest *g, const struct evp_packet *p)
 {
 	const struct evp_connect *m = (const void *)p->u.bytes;
@@ -122,18 +173,9 @@ static void on_connect(struct evp_guest *g, const struct evp_packet *p)
 	if (!ch || m->slot_in >= EVP_LANE_SLOTS ||
 	    m->slot_out >= EVP_LANE_SLOTS)
 		return;
-	ch->open = true;
-	if (!l || !l->out)
-		return;
-	ch->lane = l;
-	ch->link = m->link;
-	ch->slot_in = (uint16_t)m->slot_in;
-	ch->slot_out = (uint16_t)m->slot_out;
-	ch->way = EVP_BY_LANE;
-	ch->unheard = false;
-	l->slot_port[m->slot_in] = (uint16_t)m->port;
-	if (take_early(l, m->slot_in))
-		evp_post(g, m->port);
+	note_peer(ch, l ? l->peer_domid : DOMID_INVALID, m->peer);
+	if (l && l->out)
+		enter_lane(g, l, m);
 }
 
 static void on_local(struct evp_guest *g, const struct evp_packet *p)
@@ -143,7 +185,9 @@ static void on_local(struct evp_guest *g, const struct evp_packet *p)
 
 	if (!ch || m->peer >= EVP_NR_PORTS)
 		return;
-	ch->open = true;
+	note_peer(ch, g->domid, m->peer);
+	if (m->peer == m->port)
+		ch->kind = EVTCHNSTAT_ipi;
 	ch->way = EVP_HERE;
 	ch->peer = (uint16_t)m->peer;
 }
@@ -163,6 +207,10 @@ static void on_disconnect(struct evp_guest *g, const struct evp_packet *p)
 	}
 	if (ch && ch->way == EVP_HERE && !m->link)
 		ch->way = EVP_BY_BROKER;
+	if (ch && ch->kind == EVTCHNSTAT_interdomain)
+		ch->kind = EVTCHNSTAT_unbound;
+	if (evp_forget_old(g, m->port))
+		evp_post(g, m->port);
 	if (m->link)
 		answer(g, EVP_ACK, m->link, ours && ch->unheard);
 }
@@ -184,7 +232,10 @@ static void on_closed(struct evp_guest *g, const struct evp_packet *p)
 		ch->lane->slot_port[ch->slot_in] = EVP_SLOT_DEAD;
 		if (pending && m->unasked)
 			evp_lane_keep(ch->lane, ch->slot_in);
+		ch->lane->users--;
+		evp_leave_old(ch->lane);
 	}
+	(void)evp_forget_old(g, m->port);
 	*ch = (struct evp_chan){.way = EVP_BY_BROKER};
 }
 
@@ -203,6 +254,70 @@ static void on_retire(struct evp_guest *g, const struct evp_packet *p)
 	answer(g, EVP_CLEAN, m->link, unheard);
 }
 
+/* --- ports that others opened, or lost ------------------------------------- */
+
+static void on_given(struct evp_guest *g, const struct evp_packet *p)
+{
+	const struct evp_given *given = (const void *)p->u.bytes;
+	const struct evp_claim *m = &given->what;
+	struct evp_chan *ch = chan_of(g, m->port);
+
+	if (!ch || ch->kind)
+		return;
+	ch->open = true;
+	ch->kind = m->kind;
+	ch->domid = m->domid;
+	ch->number = m->number;
+	ch->watched = m->watched;
+	if (m->vcpu < g->nr_vcpus)
+		evb_u32_store(&ch->vcpu, m->vcpu);
+}
+
+/* The peer of before the broker ended is gone with it. */
+static void on_peer_lost(struct evp_guest *g, const struct evp_packet *p)
+{
+	const struct evp_given *m = (const void *)p->u.bytes;
+	struct evp_chan *ch = chan_of(g, m->what.port);
+	struct evp_lane *l = ch ? ch->lane : NULL;
+
+	if (!ch)
+		return;
+	if (evp_forget_old(g, m->what.port))
+		evp_post(g, m->what.port);
+	if (ch->kind == EVTCHNSTAT_interdomain)
+		ch->kind = EVTCHNSTAT_unbound;
+	if (ch->way == EVP_HERE)
+		ch->way = EVP_BY_BROKER;
+	if (!l || !l->old)
+		return;
+	ch->lane = NULL;
+	ch->way = EVP_BY_BROKER;
+	l->users--;
+	l->lost = true;
+	evp_leave_old(l);
+}
+
+/* It does not take us back, at least not now. */
+static void on_refused(struct evp_guest *g, const struct evp_packet *p)
+{
+	const struct evp_refused *m = (const void *)p->u.bytes;
+
+	if (m->rc == -EPERM)
+		g->path[0] = 0;
+	evp_lose_broker(g);
+}
+
+static void on_place(struct evp_guest *g, const struct evp_packet *p)
+{
+	const struct evp_place *m = (const void *)p->u.bytes;
+
+	g->broker_id = m->broker;
+	g->limit = m->limit;
+	memcpy(g->path, m->path, sizeof(g->path));
+	g->path[sizeof(g->path) - 1] = 0;
+	memcpy(g->name, m->name, sizeof(g->name));
+}
+
 /* --- reading ---------------------------------------------------------------- */
 
 struct kind {
@@ -218,6 +333,9 @@ static const struct kind kinds[] = {
 	{EVP_CLOSED, sizeof(struct evp_port_msg), on_closed},
 	{EVP_RETIRE, sizeof(struct evp_retire), on_retire},
 	{EVP_LANE_GONE, sizeof(struct evp_lane_gone), on_lane_gone},
+	{EVP_GIVEN, sizeof(struct evp_given), on_given},
+	{EVP_PEER_LOST, sizeof(struct evp_given), on_peer_lost},
+	{EVP_PLACE, sizeof(struct evp_place), on_place},
 };
 
 void evp_on_news(struct evp_guest *g, struct evp_packet *p)
@@ -227,6 +345,12 @@ void evp_on_news(struct evp_guest *g, struct evp_packet *p)
 	evp_chans_lock(g);
 	if (p->u.hdr.type == EVP_LANE && p->len == sizeof(struct evp_lane_msg))
 		on_lane(g, p);
+	if (p->u.hdr.type == EVP_REATTACHED &&
+	    p->len == sizeof(struct evp_attached))
+		evp_on_reattached(g, p);
+	if (p->u.hdr.type == EVP_REFUSED &&
+	    p->len == sizeof(struct evp_refused))
+		on_refused(g, p);
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (p->u.hdr.type == kinds[i].type && p->len == kinds[i].len)
 			kinds[i].handle(g, p);

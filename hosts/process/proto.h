@@ -13,6 +13,7 @@
  *
  *   NEW --HELLO--> QUERY --RESERVE--> SESSION   holds a domain, may ADOPT
  *                        --ATTACH---> ATTACHED  is (part of) a domain
+ *                        --REATTACH-> ATTACHED  was one of a former broker
  *
  * A domain may have several of both; all of them hold it.
  *
@@ -20,7 +21,7 @@
  * domain of the session it came through, or be another session for it.  DOMAINS
  * and LIST are answered in QUERY and SESSION, DOMINFO in SESSION, HYPERCALL in
  * SESSION and ATTACHED; ACK, CLEAN, TAKE_OVER, RESTRICT and WATCH are taken in
- * ATTACHED, GRANT_... in SESSION: proto_grant.h has these.
+ * ATTACHED, CLAIM after REATTACH, GRANT_... in SESSION: proto_grant.h has these.
  *
  * Events do not come this way: see lane.h.  What comes is the news about which
  * lane and slot a port uses.  It is in the order in which the broker did
@@ -68,6 +69,7 @@
 #define EVP_ARG_MAX  32	  /* bytes of a hypercall's structure */
 #define EVP_NAME_MAX 32	  /* with the NUL */
 #define EVP_TEXT_MAX 160  /* with the NUL */
+#define EVP_PATH_MAX 108  /* of a socket address, with the NUL */
 
 #define EVP_VCPUS_MAX 32 /* those with a vcpu_info in shared_info */
 
@@ -94,6 +96,8 @@ enum evp_type {
 	EVP_TAKE_OVER = 18,	/* TAKEN_OVER, with two descriptors */
 	EVP_RESTRICT = 19,	/* RESULT without an argument */
 	EVP_WATCH = 27,		/* RESULT without an argument */
+	EVP_REATTACH = 28,	/* REATTACHED; each with a descriptor */
+	EVP_CLAIM = 29,		/* no answer */
 	/* answers; seq is that of the question */
 	EVP_WELCOME = 32,
 	EVP_REFUSED = 33, /* to any question but those RESULT answers */
@@ -108,6 +112,7 @@ enum evp_type {
 	EVP_GRANT_MAPPED = 42,
 	EVP_DOMINFO_PAGE = 44,
 	EVP_TAKEN_OVER = 47,
+	EVP_REATTACHED = 56,
 	/* news; seq is 0 */
 	EVP_LANE = 64, /* with three descriptors */
 	EVP_CONNECT = 65,
@@ -116,6 +121,9 @@ enum evp_type {
 	EVP_CLOSED = 68,
 	EVP_RETIRE = 69,
 	EVP_LANE_GONE = 70,
+	EVP_GIVEN = 73,
+	EVP_PEER_LOST = 74,
+	EVP_PLACE = 75,
 };
 
 struct evp_hdr {
@@ -168,6 +176,43 @@ struct evp_watch {
 	struct evp_hdr hdr;
 	uint32_t port;
 	uint32_t on; /* 0, 1 */
+};
+
+/*
+ * Become an attachment again after the broker ended.  Descriptor: the epoll
+ * instance it has.  CLAIMs follow, without waiting for the answer: what was open
+ * in it, ports ascending, and the last of them says so.  A claim that cannot be
+ * met is answered by CLOSED.  One for a connected port opens it unbound, for the
+ * peer; when the peer claims the other end the two are connected, and hear of it
+ * by CONNECT.  PEER_LOST: that will not happen any more.
+ */
+struct evp_reattach {
+	struct evp_attach_req who; /* with the header; no ANY */
+	uint64_t former;	   /* the broker that ended */
+	uint16_t limit;		   /* RESTRICTed to it, or EVP_DOMID_ANY */
+	uint16_t pad[3];
+};
+
+struct evp_claim {
+	uint16_t port;
+	uint16_t domid;	 /* who may bind, or the peer's */
+	uint8_t kind;	 /* EVTCHNSTAT_* */
+	uint8_t watched; /* 0, 1 */
+	uint16_t pad;
+	uint32_t number; /* the peer's port, the VIRQ */
+	uint32_t vcpu;
+	uint32_t pid; /* of the peer; 0: not known */
+};
+
+#define EVP_CLAIMS_PER_PAGE 200
+#define EVP_CLAIM_PAGES	    64 /* of one attachment, at most */
+
+/* @count of the claims are sent. */
+struct evp_claims {
+	struct evp_hdr hdr;
+	uint32_t count;
+	uint32_t last; /* 1: there are no more */
+	struct evp_claim claim[EVP_CLAIMS_PER_PAGE];
 };
 
 /* The domains, or the open ports, from the given ones on. */
@@ -233,7 +278,10 @@ struct evp_reserved {
 	uint32_t pad;
 };
 
-/* Descriptors: an epoll instance to sleep on, the page of the broker's lane. */
+/*
+ * Descriptors: an epoll instance to sleep on, the page of the broker's lane;
+ * REATTACHED: only the latter.
+ */
 struct evp_attached {
 	struct evp_hdr hdr;
 	uint32_t domid;
@@ -335,7 +383,7 @@ struct evp_lane_msg {
 	uint64_t in;
 	uint64_t out;
 	uint32_t peer_domid;
-	uint32_t pad;
+	uint32_t peer_pid;
 };
 
 struct evp_connect {
@@ -346,7 +394,7 @@ struct evp_connect {
 	uint32_t slot_in;
 	uint32_t slot_out;
 	uint32_t port;
-	uint32_t pad;
+	uint32_t peer; /* port of the peer */
 };
 
 /* Events sent on @port arrive at @peer, both of this attachment. */
@@ -382,6 +430,27 @@ struct evp_lane_gone {
 	uint64_t in;
 };
 
+/*
+ * GIVEN: @port is this attachment's, though it did not open it.  As in a claim.
+ * PEER_LOST: see evp_reattach; nothing but @port is filled in.
+ */
+struct evp_given {
+	struct evp_hdr hdr;
+	struct evp_claim what;
+	uint32_t pad;
+};
+
+/* What it takes to come back: follows ATTACHED, REATTACHED and TAKEN_OVER. */
+struct evp_place {
+	struct evp_hdr hdr;
+	uint64_t broker; /* which one this is, of all that ever ran */
+	uint16_t limit;	 /* as in REATTACH */
+	uint16_t pad;
+	char path[EVP_PATH_MAX]; /* where the next one will be, or "" */
+	char name[EVP_NAME_MAX]; /* of the attachment */
+};
+
+_Static_assert(sizeof(struct evp_claims) <= EVP_MSG_MAX, "fits");
 _Static_assert(sizeof(struct evp_domain_page) <= EVP_MSG_MAX, "fits");
 _Static_assert(sizeof(struct evp_list_page) <= EVP_MSG_MAX, "fits");
 _Static_assert(sizeof(struct evp_dominfo_page) <= EVP_MSG_MAX, "fits");

@@ -17,6 +17,7 @@ EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/grant_map.c \
 	hosts/process/grant_share.c \
 	hosts/process/notice.c \
+	hosts/process/rejoin.c \
 	hosts/process/sched.c \
 	hosts/process/session.c \
 	hosts/process/takeover.c \
@@ -47,6 +48,7 @@ EVTCHND_SRCS := \
 	hosts/process/broker/owner.c \
 	hosts/process/broker/policy.c \
 	hosts/process/broker/policy_file.c \
+	hosts/process/broker/reattach.c \
 	hosts/process/broker/requests.c \
 	hosts/process/broker/takeover.c \
 	hosts/process/kick.c \

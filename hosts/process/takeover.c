@@ -134,6 +134,8 @@ static int ask_restrict(struct evp_guest *g, domid_t domid)
 	evp_guest_lock(g);
 	evp_hdr_init(&m.hdr, EVP_RESTRICT, sizeof(m), ++g->seq);
 	rc = evp_ask_result(g, &m.hdr, NULL, 0);
+	if (!rc)
+		g->limit = domid;
 	evp_guest_unlock(g);
 	evp_end();
 	return rc;

@@ -77,6 +77,11 @@ static int grow(struct evp_guest *g)
 	return 0;
 }
 
+void evp_lane_heat(struct evp_guest *g, struct evp_lane *l)
+{
+	make_hot(g, l);
+}
+
 int evp_lane_add(struct evp_guest *g, struct evp_lane *l)
 {
 	if (g->nr_lanes == g->max_lanes && grow(g))
@@ -201,7 +206,7 @@ void evp_on_ring(struct evp_guest *g, uint64_t lane)
 
 	if (l)
 		make_hot(g, l);
-	else
+	else if (lane != EVP_RETRY_TAG)
 		g->news = true; /* the socket, or a lane it will tell of */
 }
 
@@ -269,10 +274,12 @@ void evp_collect(struct evp_guest *g)
 	take_hot(g);
 	/* Hot or not: the socket, which wakes us as well, is no bell. */
 	evp_collect_broker(g);
-	if (!g->news)
-		return;
-	evp_read_news(g);
-	take_hot(g);
+	if (g->news) {
+		evp_read_news(g);
+		take_hot(g);
+	}
+	if (g->tend)
+		evp_tend(g);
 }
 
 /* --- sleeping --------------------------------------------------------------- */
@@ -353,9 +360,18 @@ static int sleep_until(struct evp_guest *g, int64_t deadline)
 	return take_rings(g, &kts);
 }
 
+/* Nor is there anything to be taken back for, by another broker. */
 bool evp_is_alone(const struct evp_guest *g)
 {
-	return g->control < 0 && g->nr_lanes <= 1 && g->nr_vcpus == 1;
+	uint32_t port;
+
+	if (g->control >= 0 || g->nr_lanes > 1 || g->nr_vcpus > 1)
+		return false;
+	for (port = 1; port < EVP_NR_PORTS && g->path[0]; port++) {
+		if (g->chan[port].kind)
+			return false;
+	}
+	return true;
 }
 
 /*

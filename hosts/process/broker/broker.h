@@ -21,8 +21,8 @@
  * it, loop.c takes it away when the current message is done.
  *
  * Reading order: loop.c, conn.c, requests.c, hypercall.c, restrict.c, domain.c,
- * owner.c, link.c, lanes.c, takeover.c, deliver_lane.c, notice.c; grants.h for
- * shared pages; evtchnd.c and listen.c for starting up.
+ * owner.c, link.c, lanes.c, takeover.c, deliver_lane.c, notice.c, reattach.c;
+ * grants.h for shared pages; evtchnd.c and listen.c for starting up.
  */
 #ifndef EVTCHND_BROKER_H
 #define EVTCHND_BROKER_H
@@ -111,6 +111,9 @@ struct evd_port {
 	bool closed;	   /* is on the list of closed ports */
 	bool orphan;	   /* its owner died: will be closed */
 	bool parked; /* an event waits for an owner; an orphan's never gets one */
+	bool claimed;	       /* its owner had it with a former broker */
+	bool watched;	       /* the peer's end is an event */
+	struct evd_half *half; /* its peer has not come back: reattach.c */
 };
 
 enum evd_work {
@@ -158,6 +161,7 @@ struct evd_att {
 	uint32_t nr_awaited;
 	bool is_limited; /* opens nothing but channels to @limit */
 	domid_t limit;
+	uint32_t nr_claim_pages; /* it may still send */
 };
 
 /* Two lanes.  Index 0 and 1: the attachment, and the lane into it. */
@@ -230,7 +234,11 @@ struct evd_broker {
 	struct evd_dom *dom[DOMID_FIRST_RESERVED]; /* the same, by id */
 	struct evd_dom *busy;			   /* those with work left */
 	struct evd_port *closed;
+	uint64_t id;	  /* which broker this is */
 	uint64_t last_id; /* of connections, lanes, links and regions */
+	struct evd_half *halves;
+	int64_t look_at; /* at the halves, in ms */
+	int look_ms;
 	uint32_t nr_regions, max_regions;
 	/* The hypercall being executed: whose, and what is guest memory in it. */
 	struct evd_att *caller;
@@ -316,9 +324,12 @@ struct evd_port *evd_port(struct evd_dom *d, evtchn_port_t port);
 
 /* --- lanes.c ---------------------------------------------------------------- */
 
-/* Make @c an attachment of @d, as @m asks, and answer.  -ENOMEM, -EMFILE */
+/*
+ * Make @c an attachment of @d, as @m asks, and answer.  @epoll: the instance of
+ * one that comes back, taken over in any case, or -1.  -ENOMEM, -EMFILE
+ */
 int evd_attach(struct evd_conn *c, struct evd_dom *d,
-	       const struct evp_attach_req *m);
+	       const struct evp_attach_req *m, int epoll);
 void evd_detach(struct evd_conn *c);
 
 /*
@@ -342,6 +353,10 @@ int evd_slot_take(struct evd_pair *p, unsigned int side);
 void evd_slot_put(struct evd_pair *p, unsigned int side, uint32_t slot);
 
 /* --- link.c ----------------------------------------------------------------- */
+
+/* News of a port; reattach.c sends these, too. */
+void evd_tell_local(struct evd_att *a, evtchn_port_t port, evtchn_port_t peer);
+void evd_tell_closed(struct evd_att *a, evtchn_port_t port, bool unasked);
 
 /* If @port of @d is connected and both ends have owners, link them. */
 void evd_link_try(struct evd_dom *d, evtchn_port_t port);
@@ -383,6 +398,9 @@ void evd_links_forget_pair(struct evd_att *a, const struct evd_pair *p);
  * do not exist: what to answer then is the core's business.
  */
 bool evd_may_use(const struct evd_att *a, evtchn_port_t port);
+
+/* @port was opened, by another than @a, who owns it: tell @a. */
+void evd_tell_given(struct evd_att *a, evtchn_port_t port);
 
 /* @port was opened: it is @a's, or nobody's yet. */
 void evd_own(struct evd_dom *d, evtchn_port_t port, struct evd_att *a);
@@ -493,6 +511,22 @@ bool evd_may_have(const struct evd_broker *b, uid_t uid, enum evd_resource what,
 
 /* An attachment wants to be told when the peer of a port is gone, or not. */
 void evd_watch_peer(struct evd_conn *c, const struct evp_watch *m);
+
+/* --- reattach.c ------------------------------------------------------------- */
+
+/* Open again what an attachment had that came back. */
+void evd_claims(struct evd_conn *c, const struct evp_claims *m);
+
+/* @p is closed, or has a peer again; or will not get the one it had. */
+void evd_half_drop(struct evd_port *p);
+void evd_half_lose(struct evd_port *p);
+
+/* Now and then: can they still come?  Returns ms until the next look, or -1. */
+int evd_halves_look(struct evd_broker *b);
+
+/* Who we are, and where our successor will be. */
+void evd_number_broker(struct evd_broker *b);
+void evd_tell_place(struct evd_att *a);
 
 /* --- listing.c -------------------------------------------------------------- */
 

@@ -289,6 +289,7 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	set_limits(&b);
 	evc_machine_init(&b.machine, false, &b);
+	evd_number_broker(&b);
 	evd_hold_signals(&b);
 	if (evd_listen(&b))
 		return EXIT_USAGE;

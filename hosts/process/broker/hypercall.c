@@ -92,8 +92,34 @@ static void own_allocated(struct evd_conn *c,
 {
 	struct evd_dom *d = named(c, op->dom);
 
-	if (d)
-		evd_own(d, op->port, d == c->dom ? opener(c) : d->atts);
+	struct evd_att *a;
+
+	if (!d)
+		return;
+	a = d == c->dom ? opener(c) : d->atts;
+	evd_own(d, op->port, a);
+	if (a && a != c->att)
+		evd_tell_given(a, op->port);
+}
+
+static void own(struct evd_conn *c, evtchn_port_t port)
+{
+	struct evd_att *a = opener(c);
+
+	evd_own(c->dom, port, a);
+	if (a && a != c->att)
+		evd_tell_given(a, port);
+}
+
+/* Whoever had it with a former broker lost it. */
+static void take_from_half(struct evd_conn *c,
+			   const struct evtchn_bind_interdomain *op)
+{
+	struct evd_dom *d = named(c, op->remote_dom);
+	struct evd_port *p = d ? evd_port(d, op->remote_port) : NULL;
+
+	if (p)
+		evd_half_lose(p);
 }
 
 static void own_ipi(struct evd_conn *c, evtchn_port_t port)
@@ -101,7 +127,7 @@ static void own_ipi(struct evd_conn *c, evtchn_port_t port)
 	struct evp_local m = {.port = port, .peer = port};
 	struct evd_att *a = opener(c);
 
-	evd_own(c->dom, port, a);
+	own(c, port);
 	if (!a)
 		return;
 	evp_hdr_init(&m.hdr, EVP_LOCAL, sizeof(m), 0);
@@ -120,14 +146,15 @@ static void follow_up(struct evd_conn *c, uint32_t cmd,
 		own_allocated(c, &a.alloc);
 		break;
 	case EVTCHNOP_bind_interdomain:
-		evd_own(c->dom, a.bind.local_port, opener(c));
+		own(c, a.bind.local_port);
+		take_from_half(c, &a.bind);
 		evd_link_try(c->dom, a.bind.local_port);
 		break;
 	case EVTCHNOP_bind_virq:
-		evd_own(c->dom, a.virq.port, opener(c));
+		own(c, a.virq.port);
 		break;
 	case EVTCHNOP_bind_pirq:
-		evd_own(c->dom, a.pirq.port, opener(c));
+		own(c, a.pirq.port);
 		break;
 	case EVTCHNOP_bind_ipi:
 		own_ipi(c, a.ipi.port);

@@ -66,25 +66,29 @@ int evd_att_equip(struct evd_att *a, uint64_t lane, int *memfd)
 
 	if (rc)
 		return rc;
-	a->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (a->epoll < 0)
+		a->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (a->epoll < 0)
 		return -errno;
 	a->bell = make_bell(a->epoll, lane);
 	return a->bell < 0 ? a->bell : 0;
 }
 
-static void welcome(struct evd_conn *c, uint64_t lane, int memfd, uint32_t seq)
+/* One that comes @back has its epoll instance. */
+static void welcome(struct evd_conn *c, uint64_t lane, int memfd, uint32_t seq,
+		    bool back)
 {
 	struct evp_attached m = {.domid = c->dom->core.domid, .lane = lane};
-	int fd[2] = {dup(c->att->epoll), memfd};
+	int fd[2] = {back ? -1 : dup(c->att->epoll), memfd};
 
-	evp_hdr_init(&m.hdr, EVP_ATTACHED, sizeof(m), seq);
-	if (fd[0] < 0) {
+	evp_hdr_init(&m.hdr, back ? EVP_REATTACHED : EVP_ATTACHED, sizeof(m),
+		     seq);
+	if (!back && fd[0] < 0) {
 		(void)close(memfd);
 		evd_doom(c, "no descriptor left for it");
 		return;
 	}
-	evd_send(c, &m, sizeof(m), fd, 2);
+	evd_send(c, &m, sizeof(m), fd + back, back ? 1 : 2);
 }
 
 static void join(struct evd_att *a, struct evd_conn *c, struct evd_dom *d)
@@ -116,7 +120,7 @@ static void part(struct evd_att *a)
 }
 
 int evd_attach(struct evd_conn *c, struct evd_dom *d,
-	       const struct evp_attach_req *m)
+	       const struct evp_attach_req *m, int epoll)
 {
 	uint64_t lane = ++c->broker->last_id;
 	struct evd_att *a = calloc(1, sizeof(*a));
@@ -127,10 +131,12 @@ int evd_attach(struct evd_conn *c, struct evd_dom *d,
 			  EVD_FDS_PER_ATT))
 		rc = -EMFILE;
 	if (!a || rc) {
+		close_all(&epoll, 1);
 		free(a);
 		return a ? rc : -ENOMEM;
 	}
-	a->epoll = a->bell = -1;
+	a->epoll = epoll;
+	a->bell = -1;
 	a->awaited_tail = &a->awaited;
 	rc = evd_att_equip(a, lane, &memfd);
 	if (rc) {
@@ -141,7 +147,10 @@ int evd_attach(struct evd_conn *c, struct evd_dom *d,
 	memcpy(a->name, m->name, sizeof(a->name));
 	a->nr_vcpus = m->nr_vcpus;
 	join(a, c, d);
-	welcome(c, lane, memfd, m->hdr.seq);
+	if (epoll >= 0)
+		a->nr_claim_pages = EVP_CLAIM_PAGES;
+	welcome(c, lane, memfd, m->hdr.seq, epoll >= 0);
+	evd_tell_place(a);
 	if (d->atts == a)
 		evd_own_all(a);
 
@@ -220,7 +229,8 @@ static void tell_side(struct evd_pair *p, unsigned int side, const int *page,
 	struct evd_att *other = p->att[!side];
 	struct evp_lane_msg m = {.in = p->id[side],
 				 .out = p->id[!side],
-				 .peer_domid = other->dom->core.domid};
+				 .peer_domid = other->dom->core.domid,
+				 .peer_pid = (uint32_t)other->conn->pid};
 	int fd[3] = {page[side], page[!side], bell[!side]};
 
 	evp_hdr_init(&m.hdr, EVP_LANE, sizeof(m), 0);

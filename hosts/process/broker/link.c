@@ -19,8 +19,7 @@
 
 /* --- telling the ends ------------------------------------------------------- */
 
-static void tell_local(struct evd_att *a, evtchn_port_t port,
-		       evtchn_port_t peer)
+void evd_tell_local(struct evd_att *a, evtchn_port_t port, evtchn_port_t peer)
 {
 	struct evp_local m = {.port = port, .peer = peer};
 
@@ -36,7 +35,8 @@ static void tell_connected(const struct evd_link *l, unsigned int i)
 				.lane_out = p->id[l->side[!i]],
 				.slot_in = l->slot[i],
 				.slot_out = l->slot[!i],
-				.port = l->port[i]};
+				.port = l->port[i],
+				.peer = l->port[!i]};
 
 	evp_hdr_init(&m.hdr, EVP_CONNECT, sizeof(m), 0);
 	evd_send(l->att[i]->conn, &m, sizeof(m), NULL, 0);
@@ -51,7 +51,7 @@ static void tell_disconnected(struct evd_att *a, uint64_t link,
 	evd_send(a->conn, &m, sizeof(m), NULL, 0);
 }
 
-static void tell_closed(struct evd_att *a, evtchn_port_t port, bool unasked)
+void evd_tell_closed(struct evd_att *a, evtchn_port_t port, bool unasked)
 {
 	struct evp_port_msg m = {.port = port, .unasked = unasked};
 
@@ -121,8 +121,8 @@ static void tell_both(const struct evd_link *l)
 		tell_connected(l, 1);
 		return;
 	}
-	tell_local(l->att[0], l->port[0], l->port[1]);
-	tell_local(l->att[0], l->port[1], l->port[0]);
+	evd_tell_local(l->att[0], l->port[0], l->port[1]);
+	evd_tell_local(l->att[0], l->port[1], l->port[0]);
 }
 
 /* Is @port connected, and to what? */
@@ -210,12 +210,13 @@ static void on_closed(struct evd_port *p, const struct evd_att *caller)
 	struct evd_link *l = p->link;
 	bool unasked = owner && owner != caller;
 
-	p->closed = p->orphan = false;
+	p->closed = p->orphan = p->claimed = p->watched = false;
 	p->nr_holds = 0;
+	evd_half_drop(p);
 	p->nr_closings++;
 	p->att = NULL;
 	if (owner)
-		tell_closed(owner, p->port, unasked);
+		evd_tell_closed(owner, p->port, unasked);
 	if (l)
 		break_link(l, end_of(p), unasked);
 }
@@ -229,7 +230,7 @@ void evd_link_shut(struct evd_port *p)
 	p->parked = false;
 	if (owner) {
 		(void)evp_lane_take_slot(owner->lane, p->port);
-		tell_closed(owner, p->port, false);
+		evd_tell_closed(owner, p->port, false);
 	}
 	if (l)
 		break_link(l, l->dom[1] == p->dom && l->port[1] == p->port,

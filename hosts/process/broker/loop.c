@@ -142,10 +142,14 @@ static bool work(struct evd_broker *b)
 
 /* --- the loop --------------------------------------------------------------- */
 
-static int timeout_of(const struct evd_broker *b, bool more)
+static int timeout_of(struct evd_broker *b, bool more)
 {
+	int look = evd_halves_look(b);
+
 	if (more)
 		return 0;
+	if (look >= 0)
+		return look;
 	if (b->is_full)
 		return EVD_RETRY_MS;
 	return b->exit_idle && !b->nr_conns ? EVD_IDLE_MS : -1;

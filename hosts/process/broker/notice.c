@@ -11,9 +11,14 @@
 
 static int watch(const struct evd_att *a, const struct evp_watch *m)
 {
+	int rc;
+
 	if (!evd_may_use(a, m->port))
 		return -XEN_ENOTCONN;
-	return evc_watch_peer(&a->dom->core, m->port, m->on);
+	rc = evc_watch_peer(&a->dom->core, m->port, m->on);
+	if (!rc)
+		evd_port(a->dom, m->port)->watched = m->on;
+	return rc;
 }
 
 void evd_watch_peer(struct evd_conn *c, const struct evp_watch *m)

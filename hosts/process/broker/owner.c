@@ -31,6 +31,28 @@ void evd_own(struct evd_dom *d, evtchn_port_t port, struct evd_att *a)
 	}
 }
 
+void evd_tell_given(struct evd_att *a, evtchn_port_t port)
+{
+	struct evtchn_status st = {.dom = DOMID_SELF, .port = port};
+	struct evp_given m = {.what = {.port = (uint16_t)port}};
+
+	if (evc_status(&a->dom->core, &st))
+		return;
+	m.what.kind = (uint8_t)st.status;
+	m.what.watched = evd_port(a->dom, port)->watched;
+	m.what.vcpu = st.vcpu;
+	if (st.status == EVTCHNSTAT_unbound) {
+		m.what.domid = st.u.unbound.dom;
+	} else if (st.status == EVTCHNSTAT_interdomain) {
+		m.what.domid = st.u.interdomain.dom;
+		m.what.number = st.u.interdomain.port;
+	} else if (st.status == EVTCHNSTAT_virq) {
+		m.what.number = st.u.virq;
+	}
+	evp_hdr_init(&m.hdr, EVP_GIVEN, sizeof(m), 0);
+	evd_send(a->conn, &m, sizeof(m), NULL, 0);
+}
+
 static bool is_open(struct evd_dom *d, evtchn_port_t port)
 {
 	struct evtchn_status st = {.dom = DOMID_SELF, .port = port};
@@ -48,6 +70,7 @@ void evd_own_all(struct evd_att *a)
 		if (p->orphan || !is_open(a->dom, port))
 			continue;
 		evd_own(a->dom, port, a);
+		evd_tell_given(a, port);
 		evd_link_try(a->dom, port);
 	}
 }

@@ -32,6 +32,8 @@ union request {
 	struct evp_take_over take_over;
 	struct evp_restrict restrict_to;
 	struct evp_watch watch;
+	struct evp_reattach reattach;
+	struct evp_claims claims;
 };
 
 /* A name goes to other people's terminals. */
@@ -149,31 +151,73 @@ static void drop_unheld(struct evd_dom *d)
 		evd_dom_begin(d, EVD_DESTROY);
 }
 
+/* @epoll: of one that comes back, or -1.  Taken over. */
+static void attach(struct evd_conn *c, const struct evp_attach_req *m,
+		   int epoll)
+{
+	uint32_t want = m->domid;
+	struct evd_dom *d = NULL;
+	int rc = may_be(c, m->hdr.seq, &want)
+			 ? evd_dom_get(c, want, m->name, &d)
+			 : 0;
+
+	if (d && d->nr_atts < EVD_MAX_ATTS) {
+		rc = evd_attach(c, d, m, epoll);
+	} else {
+		rc = d ? -EBUSY : rc;
+		if (epoll >= 0)
+			(void)close(epoll);
+	}
+	if (rc)
+		refuse_domain(c, m->hdr.seq, want, rc);
+	if (rc && d)
+		drop_unheld(d);
+}
+
+static bool is_good(const struct evp_attach_req *m)
+{
+	return is_name(m->name) && m->nr_vcpus && m->nr_vcpus <= EVP_VCPUS_MAX;
+}
+
 static void on_attach(struct evd_conn *c, const union request *m,
 		      struct evp_packet *p)
 {
-	const struct evp_attach_req *r = &m->attach;
-	uint32_t want = r->domid;
-	struct evd_dom *d;
-	int rc;
-
 	(void)p;
-	if (!is_name(r->name) || !r->nr_vcpus || r->nr_vcpus > EVP_VCPUS_MAX) {
+	if (is_good(&m->attach))
+		attach(c, &m->attach, -1);
+	else
 		evd_doom(c, "bad ATTACH");
-		return;
+}
+
+static void on_reattach(struct evd_conn *c, const union request *m,
+			struct evp_packet *p)
+{
+	const struct evp_reattach *r = &m->reattach;
+
+	if (!is_good(&r->who) || r->who.domid >= DOMID_FIRST_RESERVED) {
+		evd_doom(c, "bad REATTACH");
+	} else if (r->former == c->broker->id) {
+		evd_refuse(c, m->hdr.seq, -EPERM,
+			   "this broker ended that connection itself");
+	} else {
+		p->nr_fds = 0;
+		attach(c, &r->who, p->fd[0]);
+		if (c->att && r->limit != EVP_DOMID_ANY)
+			(void)evd_restrict(c->att, r->limit);
 	}
-	if (!may_be(c, m->hdr.seq, &want))
-		return;
-	rc = evd_dom_get(c, want, r->name, &d);
-	if (rc) {
-		refuse_domain(c, m->hdr.seq, want, rc);
-		return;
-	}
-	rc = d->nr_atts < EVD_MAX_ATTS ? evd_attach(c, d, r) : -EBUSY;
-	if (rc) {
-		refuse_domain(c, m->hdr.seq, want, rc);
-		drop_unheld(d);
-	}
+}
+
+static void on_claim(struct evd_conn *c, const union request *m,
+		     struct evp_packet *p)
+{
+	const struct evp_claims *r = &m->claims;
+
+	if (r->count > EVP_CLAIMS_PER_PAGE || r->last > 1 ||
+	    p->len != offsetof(struct evp_claims, claim) +
+			      r->count * sizeof(r->claim[0]))
+		evd_doom(c, "bad CLAIM");
+	else
+		evd_claims(c, r);
 }
 
 /* --- connections ------------------------------------------------------------ */
@@ -452,6 +496,10 @@ static const struct row rows[] = {
 			  IN(ATTACHED), 0},
 	[EVP_WATCH] = {on_watch, sizeof(struct evp_watch), false, IN(ATTACHED),
 		       0},
+	[EVP_REATTACH] = {on_reattach, sizeof(struct evp_reattach), false,
+			  IN(QUERY), 1},
+	[EVP_CLAIM] = {on_claim, offsetof(struct evp_claims, claim), true,
+		       IN(ATTACHED), 0},
 };
 
 #define NR_ROWS (sizeof(rows) / sizeof(rows[0]))

@@ -75,6 +75,7 @@ static void begin_anew(struct evd_conn *c)
 	for (port = 1; (p = evd_port(c->dom, port)); port++) {
 		if (p->att != c->att)
 			continue;
+		evd_tell_given(c->att, port);
 		evd_link_try(c->dom, port);
 		tell_if_ipi(c, port);
 		evd_post(c->dom, port);
@@ -104,5 +105,6 @@ void evd_take_over(struct evd_conn *c, uint32_t seq)
 	a->bell = fresh.bell;
 	a->lane = fresh.lane;
 	answer(c, seq, lane, memfd, epoll);
+	evd_tell_place(a);
 	begin_anew(c);
 }

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Attachments of a broker that ended come back to this one.
+ *
+ * Nothing was saved; each says what it had.  It is believed what it could have
+ * opened itself, and nothing more: its own domain's ports, if they are free.
+ * So every claim is met by the ordinary operation of the core, made to give the
+ * number that is claimed:
+ *
+ *   unbound            alloc_unbound, for the same domain
+ *   VIRQ, IPI          bind_virq, bind_ipi
+ *   connected          the first end that comes back: alloc_unbound, for the
+ *                      peer's domain; the second: bind_interdomain.  So a
+ *                      connection takes the claims of both ends.
+ *
+ * The core gives the lowest free port, so what is below is filled for a moment.
+ *
+ * An end that came back and whose peer has not is a "half".  For the core it is
+ * unbound: the peer's domain may bind it, as after the peer's death.  The two
+ * processes go on over their old lane.  When the peer cannot come any more, the
+ * owner is told (PEER_LOST, and an event if it watches): its process is dead, it
+ * came back and claims something else, or the port was bound by another.
+ *
+ * What was sent while an end had not come back may be lost to the broker, so an
+ * end that is connected again is pending, as after any bind.
+ *
+ * Reading order: halves, mates, claims, coming back.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "broker.h"
+
+#define FIRST_LOOK_MS  20
+#define LAST_LOOK_MS   1000
+#define LOOKS_IN_TURN  64
+#define NAMELESS_LOOKS 8 /* how often we look for a peer without a pid */
+
+struct evd_half {
+	struct evd_half *next;
+	struct evd_port *p;
+	domid_t domid; /* whom it was connected to */
+	evtchn_port_t port;
+	pid_t pid; /* 0: not known */
+	uint32_t nr_looks;
+};
+
+/* --- halves ----------------------------------------------------------------- */
+
+void evd_half_drop(struct evd_port *p)
+{
+	struct evd_half **at = &p->dom->broker->halves;
+	struct evd_half *h = p->half;
+
+	if (!h)
+		return;
+	while (*at != h)
+		at = &(*at)->next;
+	*at = h->next;
+	p->half = NULL;
+	free(h);
+}
+
+static void tell_lost(const struct evd_port *p)
+{
+	struct evp_given m = {.what = {.port = (uint16_t)p->port}};
+
+	evp_hdr_init(&m.hdr, EVP_PEER_LOST, sizeof(m), 0);
+	if (p->att)
+		evd_send(p->att->conn, &m, sizeof(m), NULL, 0);
+	if (p->watched)
+		evd_post(p->dom, p->port);
+}
+
+void evd_half_lose(struct evd_port *p)
+{
+	if (!p->half)
+		return;
+	evd_half_drop(p);
+	tell_lost(p);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
+}
+
+static void expect(struct evd_port *p, const struct evp_claim *m)
+{
+	struct evd_broker *b = p->dom->broker;
+	struct evd_half *h = calloc(1, sizeof(*h));
+
+	if (!h) {
+		tell_lost(p);
+		return;
+	}
+	*h = (struct evd_half){.next = b->halves,
+			       .p = p,
+			       .domid = m->domid,
+			       .port = m->number,
+			       .pid = (pid_t)m->pid};
+	b->halves = h;
+	p->half = h;
+	b->look_ms = FIRST_LOOK_MS;
+	b->look_at = now_ms() + b->look_ms;
+}
+
+/* A process that is gone, or only waits to be buried. */
+static bool is_dead(pid_t pid)
+{
+	struct pollfd p = {.events = POLLIN};
+
+	p.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (p.fd < 0)
+		return errno == ESRCH;
+	(void)poll(&p, 1, 0);
+	(void)close(p.fd);
+	return p.revents;
+}
+
+static bool is_hopeless(struct evd_half *h)
+{
+	if (h->pid)
+		return is_dead(h->pid);
+	return ++h->nr_looks > NAMELESS_LOOKS;
+}
+
+/* The next one looked at is the one after it. */
+static void put_last(struct evd_broker *b, struct evd_half *h)
+{
+	struct evd_half **at = &h->next;
+
+	if (!h->next)
+		return;
+	b->halves = h->next;
+	while (*at)
+		at = &(*at)->next;
+	*at = h;
+	h->next = NULL;
+}
+
+static void look(struct evd_broker *b)
+{
+	unsigned int left = LOOKS_IN_TURN;
+	struct evd_half *h, *first = NULL;
+
+	while ((h = b->halves) && left-- && h != first) {
+		if (is_hopeless(h)) {
+			evd_half_lose(h->p);
+			continue;
+		}
+		if (!first)
+			first = h;
+		put_last(b, h);
+	}
+}
+
+int evd_halves_look(struct evd_broker *b)
+{
+	int64_t now;
+
+	if (!b->halves)
+		return -1;
+	now = now_ms();
+	if (now >= b->look_at) {
+		look(b);
+		if (b->look_ms < LAST_LOOK_MS)
+			b->look_ms *= 2;
+		b->look_at = now + b->look_ms;
+	}
+	return (int)(b->look_at - now);
+}
+
+/* --- mates ------------------------------------------------------------------ */
+
+/* Does @p, which came back, wait for a port of @domid? */
+static bool waits_for(struct evd_port *p, domid_t domid)
+{
+	struct evtchn_status st = {.dom = DOMID_SELF, .port = p->port};
+
+	return p->att && !evc_status(&p->dom->core, &st) &&
+	       st.status == EVTCHNSTAT_unbound && st.u.unbound.dom == domid;
+}
+
+/* The other end of a claimed connection, if it came back and agrees. */
+static struct evd_port *find_claimed(struct evd_dom *d,
+				     const struct evp_claim *m)
+{
+	struct evd_dom *other = evd_dom_find(d->broker, m->domid);
+	struct evd_port *p = other ? evd_port(other, m->number) : NULL;
+
+	if (!p || !p->claimed || !waits_for(p, d->core.domid))
+		return NULL;
+	if (p->half &&
+	    (p->half->domid != d->core.domid || p->half->port != m->port))
+		return NULL;
+	return p;
+}
+
+/* An end that came back and was connected to the claimed, waiting, port. */
+static struct evd_port *find_half(struct evd_dom *d, const struct evp_claim *m)
+{
+	struct evd_half *h;
+
+	for (h = d->broker->halves; h; h = h->next) {
+		if (h->domid == d->core.domid && h->port == m->port &&
+		    h->p->dom->core.domid == m->domid &&
+		    waits_for(h->p, d->core.domid))
+			return h->p;
+	}
+	return NULL;
+}
+
+/* It is there, and is not the claimed one: nobody else will come. */
+static bool is_refuted(struct evd_dom *d, const struct evp_claim *m)
+{
+	struct evd_dom *other = evd_dom_find(d->broker, m->domid);
+	struct evd_port *p = other ? evd_port(other, m->number) : NULL;
+
+	return p && p->att;
+}
+
+/* --- claims ----------------------------------------------------------------- */
+
+/* Ports taken so that the core gives the one above them. */
+struct fill {
+	uint64_t taken[EVD_NR_PORTS / 64];
+};
+
+/* Make @port the lowest free one.  False: it is not free. */
+static bool reach(struct evd_dom *d, evtchn_port_t port, struct fill *f)
+{
+	evtchn_port_t got = 0;
+
+	while (got < port) {
+		if (evc_alloc_unbound(&d->core, DOMID_SELF, DOMID_SELF, &got))
+			return false;
+		if (got < port)
+			f->taken[got / 64] |= 1ull << got % 64;
+	}
+	(void)evc_close(&d->core, got);
+	evd_links_sync(d->broker);
+	return got == port;
+}
+
+static void unfill(struct evd_dom *d, const struct fill *f)
+{
+	evtchn_port_t port;
+
+	for (port = 1; port < EVD_NR_PORTS; port++) {
+		if (f->taken[port / 64] & 1ull << port % 64)
+			(void)evc_close(&d->core, port);
+	}
+	evd_links_sync(d->broker);
+}
+
+/* 0, or why not.  @m->port is the next one the core gives. */
+static int connect_again(struct evd_att *a, struct evd_port *mate,
+			 evtchn_port_t *port)
+{
+	int rc = evc_bind_interdomain(&a->dom->core, mate->dom->core.domid,
+				      mate->port, port);
+
+	if (rc)
+		return rc;
+	evd_half_drop(mate);
+	evd_post(mate->dom, mate->port);
+	return 0;
+}
+
+static int open_end(struct evd_att *a, const struct evp_claim *m,
+		    evtchn_port_t *port)
+{
+	bool connected = m->kind == EVTCHNSTAT_interdomain;
+	struct evd_port *mate = connected ? find_claimed(a->dom, m)
+					  : find_half(a->dom, m);
+
+	if (mate && !connect_again(a, mate, port))
+		return 0;
+	return evc_alloc_unbound(&a->dom->core, DOMID_SELF, m->domid, port);
+}
+
+static int open_claimed(struct evd_att *a, const struct evp_claim *m)
+{
+	struct evc_domain *d = &a->dom->core;
+	evtchn_port_t port;
+
+	switch (m->kind) {
+	case EVTCHNSTAT_unbound:
+	case EVTCHNSTAT_interdomain:
+		return open_end(a, m, &port);
+	case EVTCHNSTAT_virq:
+		return evc_bind_virq(d, m->number, m->vcpu, &port);
+	case EVTCHNSTAT_ipi:
+		return evc_bind_ipi(d, m->vcpu, &port);
+	default: /* a number, not a state: a PIRQ is bound anew by its owner */
+		return -XEN_EOPNOTSUPP;
+	}
+}
+
+/* The port is there: whose it is, what it waits for, what it may have missed. */
+static void settle(struct evd_att *a, const struct evp_claim *m)
+{
+	struct evd_dom *d = a->dom;
+	struct evd_port *p = evd_port(d, m->port);
+
+	evd_own(d, m->port, a);
+	p->claimed = true;
+	p->watched = m->watched && !evc_watch_peer(&d->core, m->port, true);
+	if (m->kind == EVTCHNSTAT_virq)
+		evd_post(d, m->port);
+	if (m->kind == EVTCHNSTAT_ipi)
+		evd_tell_local(a, m->port, m->port);
+	evd_link_try(d, m->port);
+	if (m->kind != EVTCHNSTAT_interdomain || !waits_for(p, m->domid))
+		return;
+	if (is_refuted(d, m))
+		tell_lost(p);
+	else
+		expect(p, m);
+}
+
+static void claim(struct evd_att *a, const struct evp_claim *m, struct fill *f)
+{
+	if (reach(a->dom, m->port, f) && !open_claimed(a, m)) {
+		settle(a, m);
+		return;
+	}
+	evd_log(a->conn, "port %u is not free or cannot be had again",
+		(unsigned int)m->port);
+	evd_tell_closed(a, m->port, true);
+}
+
+/* Ports ascend, so that what was filled for one is below the next. */
+static bool is_good(const struct evp_claims *m)
+{
+	uint32_t i, above = 0;
+
+	for (i = 0; i < m->count; i++) {
+		const struct evp_claim *c = &m->claim[i];
+
+		if (c->port <= above || c->port >= EVD_NR_PORTS ||
+		    c->kind > EVTCHNSTAT_ipi || c->watched > 1)
+			return false;
+		above = c->port;
+	}
+	return true;
+}
+
+void evd_claims(struct evd_conn *c, const struct evp_claims *m)
+{
+	struct fill f = {.taken = {0}};
+	struct evd_att *a = c->att;
+	uint32_t i;
+
+	if (!a->nr_claim_pages || !is_good(m)) {
+		evd_doom(c, "bad CLAIM");
+		return;
+	}
+	a->nr_claim_pages = m->last ? 0 : a->nr_claim_pages - 1;
+	for (i = 0; i < m->count; i++)
+		claim(a, &m->claim[i], &f);
+	unfill(a->dom, &f);
+}
+
+/* --- coming back ------------------------------------------------------------ */
+
+/* Where our successor will be; "" if that is too long. */
+static void name_place(const struct evd_broker *b, char *path)
+{
+	char cwd[EVP_PATH_MAX] = "";
+	int n;
+
+	if (b->path[0] != '/' && !getcwd(cwd, sizeof(cwd)))
+		return;
+	n = snprintf(path, EVP_PATH_MAX, "%s%s%s", cwd, cwd[0] ? "/" : "",
+		     b->path);
+	if (n >= EVP_PATH_MAX)
+		path[0] = 0;
+}
+
+void evd_tell_place(struct evd_att *a)
+{
+	const struct evd_broker *b = a->conn->broker;
+	struct evp_place m = {.broker = b->id,
+			      .limit = a->is_limited ? a->limit
+						     : EVP_DOMID_ANY};
+
+	name_place(b, m.path);
+	memcpy(m.name, a->name, sizeof(m.name));
+	evp_hdr_init(&m.hdr, EVP_PLACE, sizeof(m), 0);
+	evd_send(a->conn, &m, sizeof(m), NULL, 0);
+}
+
+/* No two brokers of one machine have, or use, the same numbers. */
+void evd_number_broker(struct evd_broker *b)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	b->id = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	b->last_id = b->id;
+}

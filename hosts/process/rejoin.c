@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The broker ended: go on without it, and come back to the next one.
+ *
+ * Going on needs nothing: lanes and bells are ours and the peers'.  Coming
+ * back must never make an event wait, so nothing here waits for an answer: when
+ * a socket is there, everything the broker has to know is said at once (HELLO,
+ * REATTACH, CLAIMs), and what it answers is news like any other.
+ *
+ * The new broker knows neither the lanes nor the slots in use, and takes
+ * nobody's word for them.  It connects the ports that both ends claim anew, over
+ * new lanes.  So each attachment has, for a while, an old lane and a new one to
+ * a peer:
+ *
+ *   - until CONNECT is read it sends in the old one, afterwards in the new one;
+ *   - it collects from both: a slot of an old lane stands for its port until the
+ *     sender has left that lane (MO-LEFT), or the port is closed;
+ *   - the last port that leaves a lane says so in the lane's page.
+ *
+ * Events are bits, so their order in two lanes does not matter, and one that
+ * comes twice is one too many, which the ABI allows.
+ *
+ * Reading order: looking for a broker, what is said to it, its answer, old
+ * lanes.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <base/bits.h>
+
+#include "guest.h"
+
+#define FIRST_RETRY_NS 10000000	 /* 10 ms after it ended; doubled up to */
+#define LAST_RETRY_NS  320000000 /* this */
+#define ROOM_TO_SAY    (1 << 20) /* all claims at once; the kernel cuts it */
+
+/* --- when to look ----------------------------------------------------------- */
+
+/* Without descriptor or memory for a timer, at hypercalls only. */
+static void open_timer(struct evp_guest *g)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = EVP_RETRY_TAG};
+
+	g->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (g->timer >= 0 &&
+	    epoll_ctl(g->epoll, EPOLL_CTL_ADD, g->timer, &ev)) {
+		(void)close(g->timer);
+		g->timer = -1;
+	}
+}
+
+static void close_timer(struct evp_guest *g)
+{
+	if (g->timer < 0)
+		return;
+	(void)epoll_ctl(g->epoll, EPOLL_CTL_DEL, g->timer, NULL);
+	(void)close(g->timer);
+	g->timer = -1;
+}
+
+/* Setting it also takes its being readable away. */
+static void try_later(struct evp_guest *g)
+{
+	struct itimerspec t = {.it_value = {0}};
+
+	if (!g->backoff)
+		g->backoff = FIRST_RETRY_NS;
+	g->retry_at = evp_now() + g->backoff;
+	if (g->backoff < LAST_RETRY_NS)
+		g->backoff *= 2;
+	if (g->timer < 0)
+		open_timer(g);
+	t.it_value.tv_sec = g->retry_at / 1000000000;
+	t.it_value.tv_nsec = g->retry_at % 1000000000;
+	if (g->timer >= 0)
+		(void)timerfd_settime(g->timer, TFD_TIMER_ABSTIME, &t, NULL);
+}
+
+/* What the dead one posted last. */
+static void take_last_words(struct evp_guest *g)
+{
+	uint64_t bits;
+	uint32_t word;
+
+	for (word = 0; word < EVP_LANE_WORDS; word++) {
+		bits = evp_lane_take_word(g->broker->in, word);
+		if (word == EVP_SLOT_NEWS / 64)
+			bits &= ~(1ull << EVP_SLOT_NEWS % 64);
+		for (; bits; bits = evb_without_lowest_bit(bits))
+			evp_post(g, word * 64 + evb_lowest_bit(bits));
+	}
+}
+
+void evp_mourn(struct evp_guest *g)
+{
+	uint32_t i;
+
+	take_last_words(g);
+	for (i = 0; i < g->nr_lanes; i++)
+		g->lane[i]->old = g->lane[i]->out != NULL;
+	g->joining = false;
+	g->tend = true;
+	if (g->path[0])
+		try_later(g);
+	else
+		close_timer(g);
+}
+
+/* --- what is said ----------------------------------------------------------- */
+
+static bool say(int fd, void *msg, enum evp_type type, size_t len,
+		const int *with)
+{
+	evp_hdr_init(msg, type, len, 0);
+	return !evp_send_packet(fd, msg, len, with, with != NULL, MSG_DONTWAIT);
+}
+
+static bool introduce(const struct evp_guest *g, int fd)
+{
+	struct evp_hello hello = {.hdr = {0}};
+	struct evp_reattach m = {
+		.who = {.domid = g->domid, .nr_vcpus = g->nr_vcpus},
+		.former = g->broker_id,
+		.limit = g->limit,
+	};
+
+	memcpy(m.who.name, g->name, sizeof(m.who.name));
+	return say(fd, &hello, EVP_HELLO, sizeof(hello), NULL) &&
+	       say(fd, &m, EVP_REATTACH, sizeof(m), &g->epoll);
+}
+
+static struct evp_claim claim_of(const struct evp_chan *ch, uint32_t port)
+{
+	return (struct evp_claim){
+		.port = (uint16_t)port,
+		.domid = ch->domid,
+		.kind = ch->kind,
+		.watched = ch->watched,
+		.number = ch->number,
+		.vcpu = evb_u32_load_relaxed(&ch->vcpu),
+		.pid = ch->lane ? ch->lane->peer_pid : 0,
+	};
+}
+
+static bool say_claims(int fd, struct evp_claims *m, bool last)
+{
+	size_t len = offsetof(struct evp_claims, claim) +
+		     m->count * sizeof(m->claim[0]);
+
+	m->last = last;
+	return say(fd, m, EVP_CLAIM, len, NULL);
+}
+
+static bool claim_all(const struct evp_guest *g, int fd)
+{
+	struct evp_claims m = {.count = 0};
+	uint32_t port;
+
+	for (port = 1; port < EVP_NR_PORTS; port++) {
+		if (!g->chan[port].kind)
+			continue;
+		if (m.count == EVP_CLAIMS_PER_PAGE) {
+			if (!say_claims(fd, &m, false))
+				return false;
+			m.count = 0;
+		}
+		m.claim[m.count++] = claim_of(&g->chan[port], port);
+	}
+	return say_claims(fd, &m, true);
+}
+
+/*
+ * Whoever opened it was told that this failed, so it is nobody's.
+ */
+static void drop_unreturned(struct evp_guest *g)
+{
+	uint32_t port;
+
+	evp_chans_lock(g);
+	for (port = 1; port < EVP_NR_PORTS; port++) {
+		struct evp_chan *ch = &g->chan[port];
+
+		if (!ch->kind || !ch->unreturned)
+			continue;
+		(void)evp_forget_old(g, port);
+		if (ch->lane)
+			ch->lane->users--;
+		*ch = (struct evp_chan){.way = EVP_BY_BROKER};
+	}
+	evp_chans_unlock(g);
+}
+
+static bool is_dead(uint32_t pid)
+{
+	return pid && kill((pid_t)pid, 0) && errno == ESRCH;
+}
+
+/*
+ * A peer may have heard of a connection of which we have not: then it sends in
+ * a slot that stands for nothing here, and the port it means still waits for
+ * it.  Such a lane is kept until the peer has left it.
+ */
+static void mark_kept(struct evp_guest *g)
+{
+	uint32_t i, port;
+
+	for (i = 0; i < g->nr_lanes; i++) {
+		struct evp_lane *l = g->lane[i];
+
+		l->kept = false;
+		if (!l->old || is_dead(l->peer_pid))
+			continue;
+		for (port = 1; port < EVP_NR_PORTS && !l->kept; port++)
+			l->kept = g->chan[port].kind == EVTCHNSTAT_unbound &&
+				  g->chan[port].domid == l->peer_domid;
+	}
+}
+
+static bool say_all(struct evp_guest *g, int fd)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = 0};
+	const int room = ROOM_TO_SAY;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	drop_unreturned(g);
+	mark_kept(g);
+	return introduce(g, fd) && claim_all(g, fd) &&
+	       !epoll_ctl(g->epoll, EPOLL_CTL_ADD, fd, &ev);
+}
+
+bool evp_rejoin(struct evp_guest *g)
+{
+	int fd;
+
+	if (!g->path[0])
+		return false;
+	if (!evp_control_connect(g->path, &fd)) {
+		if (say_all(g, fd)) {
+			g->control = fd;
+			g->joining = true;
+			return true;
+		}
+		(void)close(fd);
+	}
+	try_later(g);
+	return false;
+}
+
+/* --- the answer ------------------------------------------------------------- */
+
+void evp_on_reattached(struct evp_guest *g, struct evp_packet *p)
+{
+	const struct evp_attached *m = (const void *)p->u.bytes;
+	struct evp_lane_page *page;
+
+	if (!g->joining || p->nr_fds != 1 || evp_lane_map(p->fd[0], &page)) {
+		evp_lose_broker(g);
+		return;
+	}
+	evp_lane_unmap(g->broker->in);
+	g->broker->in = page;
+	g->broker->in_id = m->lane;
+	evp_lane_heat(g, g->broker); /* the new page is not armed */
+	g->joining = false;
+	g->backoff = 0;
+	close_timer(g);
+}
+
+/* --- old lanes -------------------------------------------------------------- */
+
+bool evp_forget_old(struct evp_guest *g, evtchn_port_t port)
+{
+	bool came = false;
+	uint32_t i, slot;
+
+	for (i = 0; g->tend && i < g->nr_lanes; i++) {
+		struct evp_lane *l = g->lane[i];
+
+		for (slot = 0; l->old && slot < EVP_LANE_SLOTS; slot++) {
+			if (l->slot_port[slot] != port)
+				continue;
+			came |= evp_lane_take_slot(l->in, slot);
+			l->slot_port[slot] = EVP_SLOT_UNKNOWN;
+		}
+	}
+	return came;
+}
+
+static void say_use(struct evp_lane *l, enum evp_use use)
+{
+	/* MO-LEFT: after the last event; pairs with is_over() */
+	(void)evb_u32_xchg(&l->out->use, use);
+	if (evb_u32_load(&l->out->armed) && evb_u32_xchg(&l->out->armed, 0))
+		evp_kick(l->bell);
+}
+
+void evp_leave_old(struct evp_lane *l)
+{
+	if (l->old && !l->users)
+		say_use(l, EVP_LEFT);
+}
+
+void evp_leave_all(struct evp_guest *g)
+{
+	uint32_t i;
+
+	for (i = 0; g->control < 0 && i < g->nr_lanes; i++) {
+		if (g->lane[i]->out)
+			say_use(g->lane[i], EVP_GONE);
+	}
+}
+
+static bool stands_for_something(const struct evp_lane *l)
+{
+	uint32_t slot;
+
+	for (slot = 0; slot < EVP_LANE_SLOTS; slot++) {
+		if (l->slot_port[slot] != EVP_SLOT_UNKNOWN &&
+		    l->slot_port[slot] != EVP_SLOT_DEAD)
+			return true;
+	}
+	return false;
+}
+
+/* Is nothing sent in @l any more, from here and from there? */
+static bool is_over(const struct evp_lane *l)
+{
+	/* MO-LEFT: then what is in it is all; pairs with say_use() */
+	uint32_t use = evb_u32_load_acquire(&l->in->use);
+
+	if (use == EVP_GONE)
+		return true;
+	if (l->users)
+		return false;
+	if (use == EVP_LEFT || (use == EVP_UNUSED && l->moved))
+		return true;
+	return (l->lost || !l->kept) && !stands_for_something(l);
+}
+
+/* The peer has left for good while there was no broker. */
+static void lose_users(struct evp_guest *g, const struct evp_lane *l)
+{
+	uint32_t port;
+
+	evp_chans_lock(g);
+	for (port = 1; port < EVP_NR_PORTS; port++) {
+		struct evp_chan *ch = &g->chan[port];
+
+		if (ch->lane != l)
+			continue;
+		ch->lane = NULL;
+		ch->way = EVP_BY_BROKER;
+		ch->kind = EVTCHNSTAT_unbound;
+		if (ch->watched)
+			evp_post(g, port);
+	}
+	evp_chans_unlock(g);
+}
+
+static bool has_strays(const struct evp_lane *l)
+{
+	uint64_t any = 0;
+	uint32_t word;
+
+	for (word = 0; word < EVP_LANE_WORDS; word++)
+		any |= l->early[word];
+	return any;
+}
+
+/* Events in slots we never heard of: for a port connected to that domain. */
+static void deliver_strays(struct evp_guest *g, const struct evp_lane *l)
+{
+	uint32_t port;
+
+	for (port = 1; port < EVP_NR_PORTS; port++) {
+		if (g->chan[port].kind == EVTCHNSTAT_interdomain &&
+		    g->chan[port].domid == l->peer_domid)
+			evp_post(g, port);
+	}
+}
+
+static void let_go(struct evp_guest *g, struct evp_lane *l)
+{
+	evp_lane_drain(g, l);
+	if (has_strays(l))
+		deliver_strays(g, l);
+	if (l->users)
+		lose_users(g, l);
+	evp_lane_remove(g, l);
+	evp_lane_free(l);
+}
+
+void evp_tend(struct evp_guest *g)
+{
+	uint32_t i = 0, nr_old = 0;
+
+	if (g->control < 0 && g->path[0] && evp_now() >= g->retry_at)
+		(void)evp_rejoin(g);
+	while (i < g->nr_lanes) {
+		struct evp_lane *l = g->lane[i];
+
+		if (l->old && is_over(l)) {
+			let_go(g, l);
+			i = nr_old = 0; /* others took its place */
+			continue;
+		}
+		nr_old += l->old;
+		i++;
+	}
+	g->tend = g->control < 0 || g->joining || nr_old;
+}
