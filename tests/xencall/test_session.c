@@ -142,6 +142,32 @@ static void handles_tell_domains_apart(void **state)
 	(void)close(fd);
 }
 
+/* As many as its largest attachment has. */
+static void vcpus_of_the_largest_attachment(void **state)
+{
+	struct evp_attach_req m = {.domid = 1, .nr_vcpus = 3};
+	struct evp_dominfo_entry e;
+	struct evp_packet p;
+	uint32_t domid;
+	int zero = open_session(0, &domid), session = open_session(1, &domid);
+	int small, large = raw();
+
+	(void)state;
+	assert_true(ask_info(zero, 1, &e));
+	assert_int_equal(e.nr_vcpus, 1);
+	assert_int_equal(evp_control_hello(large, NULL), 0);
+	evp_hdr_init(&m.hdr, EVP_ATTACH, sizeof(m), 1);
+	assert_int_equal(evp_ask(large, &m, sizeof(m), &p, EVP_ATTACHED, 1), 0);
+	evp_packet_close_fds(&p);
+	small = raw_attached(1);
+	assert_true(ask_info(zero, 1, &e));
+	assert_int_equal(e.nr_vcpus, 3);
+	(void)close(small);
+	(void)close(large);
+	(void)close(session);
+	(void)close(zero);
+}
+
 /* --- whose ports ---------------------------------------------------------------- */
 
 static void ports_of_a_session_wait_for_the_first_attached(void **state)
@@ -366,6 +392,7 @@ int main(int argc, char **argv)
 		TEST(adopted_holds_its_domain_only),
 		TEST(domains_shown_to_domain_0_only),
 		TEST(handles_tell_domains_apart),
+		TEST(vcpus_of_the_largest_attachment),
 		TEST(ports_of_a_session_wait_for_the_first_attached),
 		TEST(session_sends_on_and_closes_any_port_of_its_domain),
 		TEST(reset_of_a_dead_session_goes_on),

@@ -218,11 +218,6 @@ static bool reserve_locked(const struct request *r, int *fd, uint32_t *domid)
 	return !rc;
 }
 
-static bool prepare(const struct request *r, uint32_t domid)
-{
-	return !r->xen || xen_prepare(command, r->socket, domid);
-}
-
 /* Another user's broker: we could not start it, so there is no race. */
 static bool is_served_by_others(const char *socket)
 {
@@ -235,7 +230,7 @@ static bool is_served_by_others(const char *socket)
 static bool reserve_there(const struct request *r, int *fd, uint32_t *domid)
 {
 	if (!reserve(r, fd, domid))
-		return prepare(r, *domid);
+		return true;
 	cli_error(command, "%s", evp_error());
 	return false;
 }
@@ -247,7 +242,7 @@ static bool reserve_here(const struct request *r, int *fd, uint32_t *domid)
 
 	if (lock < 0)
 		return false;
-	reserved = reserve_locked(r, fd, domid) && prepare(r, *domid);
+	reserved = reserve_locked(r, fd, domid);
 	close(lock);
 	return reserved;
 }
@@ -276,18 +271,20 @@ int cmd_run(int argc, char **argv)
 {
 	struct request r = {.domid = EVP_DOMID_ANY};
 	uint32_t domid;
+	bool ok, theirs;
 	int status, fd;
-	bool reserved;
 
 	opterr = 0;
 	status = parse(argc, argv, &r);
 	if (status >= 0)
 		return status;
 
-	reserved = is_served_by_others(r.socket)
-			   ? reserve_there(&r, &fd, &domid)
-			   : reserve_here(&r, &fd, &domid);
-	if (!reserved || !announce(&r, fd, domid))
+	theirs = is_served_by_others(r.socket);
+	ok = theirs ? reserve_there(&r, &fd, &domid)
+		    : reserve_here(&r, &fd, &domid);
+	if (ok && r.xen)
+		ok = xen_prepare(command, r.socket, theirs, domid);
+	if (!ok || !announce(&r, fd, domid))
 		return EXIT_NOTHING;
 
 	return child_run(command, r.program);

@@ -11,7 +11,8 @@
  *     xsd_port       not made here: whoever plays dom0's kernel for the store
  *                    writes the number of the port it opened
  *
- * Programs of one domain share that directory.  A new broker knows no port of
+ * With another user's broker the directory is not beside its socket, but in
+ * XDG_RUNTIME_DIR or /tmp.  Programs of one domain share it.  A new broker knows no port of
  * the old one's, so xsd_port goes then; which broker it is for is in the file
  * "broker".
  */
@@ -21,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -185,10 +187,11 @@ static bool fill(int dir, const char *socket, uint32_t domid)
 	       put(dir, "broker", is, 0);
 }
 
+/* Others may be making the same files. */
 static bool make_files(const char *path, const char *socket, uint32_t domid)
 {
 	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = dir >= 0 && fill(dir, socket, domid);
+	bool ok = dir >= 0 && !flock(dir, LOCK_EX) && fill(dir, socket, domid);
 
 	if (dir >= 0)
 		close(dir);
@@ -196,13 +199,28 @@ static bool make_files(const char *path, const char *socket, uint32_t domid)
 	return ok;
 }
 
-bool xen_prepare(const char *command, const char *socket, uint32_t domid)
+/* Where all domains' directories are: ours alone, whosever the broker is. */
+static void choose_place(const char *socket, bool theirs, char path[PATH_MAX])
+{
+	const char *run = getenv("XDG_RUNTIME_DIR");
+
+	if (!theirs)
+		snprintf(path, PATH_MAX, "%s.xen", socket);
+	else if (run && *run == '/')
+		snprintf(path, PATH_MAX, "%s/evtchn.xen", run);
+	else
+		snprintf(path, PATH_MAX, "/tmp/evtchn-%lu.xen",
+			 (unsigned long)geteuid());
+}
+
+bool xen_prepare(const char *command, const char *socket, bool theirs,
+		 uint32_t domid)
 {
 	char all[PATH_MAX], one[PATH_MAX + TEXT_MAX];
 
 	if (!use_libraries(command))
 		return false;
-	snprintf(all, sizeof(all), "%s.xen", socket);
+	choose_place(socket, theirs, all);
 	snprintf(one, sizeof(one), "%s/%u", all, domid);
 	if (make_directory(all) && make_directory(one) &&
 	    make_files(one, socket, domid) && !setenv("EVTCHN_XEN_DIR", one, 1))
