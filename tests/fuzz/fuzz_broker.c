@@ -246,7 +246,7 @@ static size_t fill_message(struct tape *t, uint16_t type, union message *m)
 		return sizeof(m->reserve);
 	case EVP_ATTACH:
 		m->attach.domid = take_domid(t);
-		m->attach.nr_vcpus = 1;
+		m->attach.nr_vcpus = 1 + m->attach.domid % 3;
 		return sizeof(m->attach);
 	case EVP_HYPERCALL:
 		return fill_hypercall(t, &m->hypercall);
@@ -293,7 +293,8 @@ static void send_message(struct tape *t, struct peer *p)
 static void attach(struct tape *t, struct peer *p)
 {
 	struct evp_hello hello;
-	struct evp_attach_req m = {.nr_vcpus = 1, .name = "x"};
+	struct evp_attach_req m = {.nr_vcpus = 1 + (uint32_t)(p - peers) % 3,
+				   .name = "x"};
 
 	connect_peer(p);
 	evp_hdr_init(&hello.hdr, EVP_HELLO, sizeof(hello), 1);

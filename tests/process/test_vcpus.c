@@ -543,6 +543,28 @@ static void vcpus_are_the_attachments_own(void **state)
 	evp_detach(one);
 }
 
+/* What no client library asks for. */
+static void broker_ends_who_asks_for_no_or_too_many_vcpus(void **state)
+{
+	static const uint32_t bad[] = {0, 33, UINT32_MAX};
+	struct evp_attach_req m = {.domid = 1};
+	struct evp_guest *g = attach_vcpus(1, NR, 0);
+	size_t i;
+	int fd;
+
+	(void)state;
+	evp_hdr_init(&m.hdr, EVP_ATTACH, sizeof(m), 1);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		m.nr_vcpus = bad[i];
+		fd = raw();
+		CHECK(evp_control_hello(fd, NULL) == 0);
+		CHECK(!evp_send_packet(fd, &m, sizeof(m), NULL, 0, 0));
+		expect_end(fd);
+	}
+	assert_int_equal(alloc(g, DOMID_SELF, 2), 1);
+	evp_detach(g);
+}
+
 /* --- coming and going ------------------------------------------------------------------- */
 
 /* Ports open and close on every vCPU while the others send to them. */
@@ -759,6 +781,7 @@ int main(int argc, char **argv)
 		TEST(poll_wakes_for_ports_bound_to_other_vcpus),
 		TEST(events_wait_for_a_vcpu_that_has_no_thread),
 		TEST(vcpus_are_the_attachments_own),
+		TEST(broker_ends_who_asks_for_no_or_too_many_vcpus),
 		TEST(ports_closed_while_others_send_to_them),
 		TEST(peers_die_while_others_send_to_them),
 		TEST(ipi_goes_round_four_computing_vcpus),

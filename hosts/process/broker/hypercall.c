@@ -30,6 +30,7 @@ static int execute(struct evd_conn *c, uint32_t cmd, struct evp_result *r)
 	b->arg_len = r->arg_len;
 	rc = evc_hypercall(&c->dom->vcpu[0], cmd, EVD_ARG_ADDR);
 	b->arg = NULL;
+	c->dom->core.nr_vcpus = EVP_VCPUS_MAX;
 	evd_links_sync(b);
 	b->caller = NULL;
 
