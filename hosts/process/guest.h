@@ -5,6 +5,7 @@
  *   attach.c      becoming a domain, and leaving
  *   takeover.c    going on after exec(); giving rights up
  *   guest_trap.c  hypercalls: what is done here, what the broker does
+ *   ask.c         what the broker is asked, and its answers
  *   sched.c       the hypercalls that wait
  *   news.c        what the broker tells: lanes, connections, closings
  *   notice.c      being told of a peer's end
@@ -376,7 +377,7 @@ void evp_leave_old(struct evp_lane *l);
 /* Leaving for good without a broker: tell the peers by their lanes. */
 void evp_leave_all(struct evp_guest *g);
 
-/* --- guest_trap.c ----------------------------------------------------------- */
+/* --- ask.c ------------------------------------------------------------------ */
 
 /* Have the broker do a hypercall; @arg is IN and OUT. */
 int evp_ask_broker(struct evp_guest *g, uint32_t cmd, void *arg, size_t len);
@@ -387,6 +388,8 @@ int evp_ask_result(struct evp_guest *g, const struct evp_hdr *m, void *arg,
 
 /* Is @port open, and ours? */
 bool evp_is_open(struct evp_guest *g, evtchn_port_t port, int *rc);
+
+/* --- guest_trap.c ----------------------------------------------------------- */
 
 /* Copy from and to an address somebody passed.  0 or -XEN_EFAULT. */
 int evp_copy_in(void *dst, const void *src, size_t len);

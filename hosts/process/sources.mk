@@ -6,6 +6,7 @@ EVP_CONTROL_SRCS := \
 	hosts/process/session.c
 
 EVP_SRCS := $(EVP_CONTROL_SRCS) \
+	hosts/process/ask.c \
 	hosts/process/attach.c \
 	hosts/process/guarded.c \
 	hosts/process/guest_trap.c \

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Questions to the broker: what a hypercall becomes that it has to do.  What
+ * comes before the answer is news.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "guest.h"
+
+/* Read until the answer comes; what comes before it is news. */
+static int await(struct evp_guest *g, struct evp_packet *p, size_t len)
+{
+	const struct evp_result *r = (const void *)p->u.bytes;
+	int rc;
+
+	for (;;) {
+		rc = evp_recv_packet(g->control, p, 0);
+		if (rc)
+			return rc;
+		if (p->u.hdr.type != EVP_RESULT) {
+			evp_on_news(g, p);
+			if (g->control < 0)
+				return -ECONNRESET;
+			continue;
+		}
+		evp_packet_close_fds(p);
+		if (p->len != offsetof(struct evp_result, arg) + len ||
+		    r->arg_len != len || r->hdr.seq != g->seq)
+			return -EPROTO;
+		return 0;
+	}
+}
+
+/* It died, said its last, and a question is left without an answer. */
+static void lose(struct evp_guest *g)
+{
+	evp_read_news(g);
+	evp_lose_broker(g);
+}
+
+/*
+ * A broker that was dead before has not heard the question: the next one may.
+ * One that dies later may have done it or not, so it is not asked again.
+ */
+static bool ask(struct evp_guest *g, const struct evp_hdr *m)
+{
+	if (g->control >= 0) {
+		if (!evp_send_packet(g->control, m, m->len, NULL, 0, 0))
+			return true;
+		lose(g);
+	}
+	if (!evp_rejoin(g))
+		return false;
+	if (!evp_send_packet(g->control, m, m->len, NULL, 0, 0))
+		return true;
+	lose(g);
+	return false;
+}
+
+int evp_ask_result(struct evp_guest *g, const struct evp_hdr *m, void *arg,
+		   size_t len)
+{
+	struct evp_packet p;
+	const struct evp_result *r = (const void *)p.u.bytes;
+
+	g->stats.hypercalls++;
+	if (!ask(g, m))
+		return EVP_RC_NO_BROKER;
+	if (await(g, &p, len)) {
+		lose(g);
+		return EVP_RC_NO_BROKER;
+	}
+	if (len)
+		memcpy(arg, r->arg, len);
+	/* A connection's first event is pending when binding returns. */
+	evp_collect_broker(g);
+	return r->rc;
+}
+
+int evp_ask_broker(struct evp_guest *g, uint32_t cmd, void *arg, size_t len)
+{
+	struct evp_hypercall m = {.nr = __HYPERVISOR_event_channel_op,
+				  .cmd = cmd,
+				  .arg_len = (uint32_t)len};
+
+	if (len)
+		memcpy(m.arg, arg, len);
+	evp_hdr_init(&m.hdr, EVP_HYPERCALL,
+		     offsetof(struct evp_hypercall, arg) + len, ++g->seq);
+	return evp_ask_result(g, &m.hdr, arg, len);
+}
+
+bool evp_is_open(struct evp_guest *g, evtchn_port_t port, int *rc)
+{
+	struct evtchn_status st = {.dom = DOMID_SELF, .port = port};
+
+	*rc = 0;
+	if (port < EVP_NR_PORTS && g->chan[port].open)
+		return true;
+	*rc = evp_ask_broker(g, EVTCHNOP_status, &st, sizeof(st));
+	if (*rc || st.status == EVTCHNSTAT_closed || port >= EVP_NR_PORTS)
+		return false;
+	/* It is the domain's; the broker says whether it is ours. */
+	*rc = evp_ask_broker(g, EVTCHNOP_unmask, &port, sizeof(port));
+	if (*rc)
+		return false;
+	evp_chans_lock(g);
+	g->chan[port].open = true;
+	evp_chans_unlock(g);
+	return true;
+}
