@@ -113,6 +113,7 @@ static int lend_vcpus(struct evp_guest *g)
 		v->guest = g;
 		v->evg = &g->evg_vcpu[i];
 		v->bell = -1;
+		evp_timers_init(v);
 		evb_ptr_store(&v->info, &g->shared->vcpu_info[i]);
 	}
 	return 0;
@@ -213,7 +214,7 @@ struct evp_guest *evp_guest_new(void)
 
 	if (!g)
 		return NULL;
-	g->control = g->epoll = g->nudge = g->timer = -1;
+	g->control = g->epoll = g->nudge = g->timer = g->timerfd = -1;
 	g->nr_vcpus = 1;
 	return g;
 }
@@ -256,6 +257,8 @@ static void close_bells(struct evp_guest *g)
 	}
 	if (g->nudge >= 0)
 		(void)close(g->nudge);
+	if (g->timerfd >= 0)
+		(void)close(g->timerfd);
 }
 
 void evp_abandon(struct evp_guest *g)

@@ -47,6 +47,23 @@ int evp_control_domains(int fd, uint32_t *cursor, struct evp_domain_entry *e,
 int evp_control_list(int fd, uint32_t *domid, uint32_t *port,
 		     struct evp_port_entry *e, size_t max);
 
+/*
+ * Raise a VIRQ in a domain, in all (EVP_DOMID_ANY), or, if it is a global one,
+ * where it is handled (control_sources.c).
+ *   Returns how many ports it was bound to; 0: it is lost.
+ *   -EINVAL  no such VIRQ, or a global one and a domain
+ *   -ESRCH   no such domain
+ *   -EPERM   a session of an ordinary domain
+ */
+int evp_control_raise(int fd, uint32_t virq, uint32_t domid);
+
+/*
+ * Have a global VIRQ handled by another domain than it was.
+ *   -EINVAL  not a global one, -EBUSY  the handler so far has it bound,
+ *   -ESRCH, -EPERM  as above
+ */
+int evp_control_delegate(int fd, uint32_t virq, uint32_t domid);
+
 /* --- building blocks, also for the tests ----------------------------------- */
 
 #define EVP_FDS_MAX 3

@@ -182,6 +182,7 @@ static void get_up(struct evp_vcpu *v)
 	evb_u32_store(&v->asleep, 0);
 	drain_bell(v);
 	(void)evb_u32_add(&v->guest->nr_asleep, UINT32_MAX);
+	evp_timers_woke(v);
 }
 
 static int doze(struct evp_vcpu *v, evp_over_fn *over, const void *ctx,

@@ -34,6 +34,8 @@
 #ifndef EVP_GUEST_H
 #define EVP_GUEST_H
 
+#include <time.h>
+
 #include <abi/errno.h>
 #include <abi/event_channel.h>
 #include <evc/deliver.h>
@@ -96,6 +98,22 @@ struct evp_chan {
 	uint32_t number;
 };
 
+/* Two of the hypercalls, two of evp_timer_set(). */
+enum evp_timer_id {
+	EVP_TIMER_SINGLESHOT,
+	EVP_TIMER_PERIODIC,
+	EVP_TIMER_WALL,
+	EVP_TIMER_VIRTUAL,
+};
+
+#define EVP_NR_TIMERS 4
+
+struct evp_timer {
+	int64_t next;	    /* by its own clock; EVP_NO_DEADLINE: not set */
+	int64_t period;	    /* 0: once */
+	int64_t not_before; /* wall clock: not worth asking earlier */
+};
+
 /* One vCPU.  Written by its thread, unless said otherwise. */
 struct evp_vcpu {
 	struct evp_guest *guest;
@@ -106,6 +124,10 @@ struct evp_vcpu {
 	uint32_t reported; /* of these, returned by evp_poll() or evp_wait() */
 	uint32_t in_vain;  /* looks in a row that found nothing */
 	struct evp_stats stats;
+	/* timer.c; written: guest.lock. */
+	struct evp_timer timer[EVP_NR_TIMERS];
+	evtchn_port_t timer_port; /* VIRQ_TIMER; 0: not bound here */
+	clockid_t cpu_clock;	  /* of the thread the virtual time is of */
 	/* The rest is used by guarded guests only. */
 	struct evp_mutex chans;
 	evb_u32 tid;	 /* the thread that is this vCPU, 0: none.  vcpu.c */
@@ -150,6 +172,9 @@ struct evp_guest {
 	uint32_t nr_lanes, nr_hot, max_lanes;
 	struct evp_chan chan[EVP_NR_PORTS];
 	struct evp_stats stats; /* with those of the vCPUs */
+	uint32_t nr_timers;	/* of all vCPUs, that are set */
+	int timerfd;		/* -1: not needed yet */
+	int64_t timerfd_at;	/* when it becomes readable */
 	/* Guarded guests only. */
 	bool guarded;
 	int signal; /* that brings upcalls; 0: none */
@@ -323,7 +348,11 @@ bool evp_arm_all(struct evp_guest *g);
 /* Is there still anybody who could send, besides this very thread? */
 bool evp_is_alone(const struct evp_guest *g);
 
-#define EVP_NO_DEADLINE	   INT64_MAX
+#define EVP_NO_DEADLINE INT64_MAX
+
+/* Data of the timerfd in the epoll instance; no lane has that number. */
+#define EVP_RING_TIMER (UINT64_MAX - 2)
+
 #define EVP_SPINS_PER_LOOK 16 /* turns between two looks at the clock */
 
 int64_t evp_now(void); /* CLOCK_MONOTONIC, ns */
@@ -404,6 +433,26 @@ void evp_adopt_current(struct evp_guest *g);
 void evp_forget_current(const struct evp_guest *g);
 /* The same for this thread only. */
 void evp_thread_forget(const struct evp_guest *g);
+
+/* --- timer.c ---------------------------------------------------------------- */
+
+void evp_timers_init(struct evp_vcpu *v);
+
+/* Post VIRQ_TIMER where a timer has expired.  Locks: guest. */
+void evp_timers_run(struct evp_guest *g);
+
+/* When the first wall-clock timer of all will, or EVP_NO_DEADLINE. */
+int64_t evp_timers_next(const struct evp_guest *g);
+
+/* @v slept, and its virtual time stood still. */
+void evp_timers_woke(struct evp_vcpu *v);
+
+/* A VIRQ was bound, as @arg says; a port was closed.  Locks: guest. */
+void evp_timers_bound(struct evp_guest *g, const unsigned char *arg);
+void evp_timers_closed(struct evp_guest *g, evtchn_port_t port);
+
+/* VCPUOP_*_timer. */
+int evp_timer_op(struct evp_vcpu *v, unsigned int cmd, const void *arg);
 
 /* --- sched.c ---------------------------------------------------------------- */
 

@@ -410,6 +410,8 @@ static int ask_and_note(struct evp_guest *g, unsigned int cmd, void *buf)
 
 	evp_guest_lock(g);
 	rc = evp_ask_broker(g, cmd, buf, op->size);
+	if (!rc && cmd == EVTCHNOP_bind_virq)
+		evp_timers_bound(g, buf);
 	if (!rc && cmd == EVTCHNOP_bind_vcpu)
 		note_moved(g, buf);
 	else if (!rc)
@@ -519,9 +521,9 @@ static int register_info(struct evp_vcpu *v, const void *arg)
 
 static int vcpu_op(struct evp_vcpu *v, unsigned int cmd, const void *arg)
 {
-	if (cmd != VCPUOP_register_vcpu_info)
-		return -XEN_ENOSYS;
-	return register_info(v, arg);
+	if (cmd == VCPUOP_register_vcpu_info)
+		return register_info(v, arg);
+	return evp_timer_op(v, cmd, arg);
 }
 
 /* Inlined twice, for the plain guest's sake. */

@@ -98,6 +98,7 @@ enum evp_type {
 	EVP_WATCH = 27,		/* RESULT without an argument */
 	EVP_REATTACH = 28,	/* REATTACHED; each with a descriptor */
 	EVP_CLAIM = 29,		/* no answer */
+	EVP_VIRQ = 21,		/* VIRQ_DONE */
 	/* answers; seq is that of the question */
 	EVP_WELCOME = 32,
 	EVP_REFUSED = 33, /* to any question but those RESULT answers */
@@ -113,6 +114,7 @@ enum evp_type {
 	EVP_DOMINFO_PAGE = 44,
 	EVP_TAKEN_OVER = 47,
 	EVP_REATTACHED = 56,
+	EVP_VIRQ_DONE = 50,
 	/* news; seq is 0 */
 	EVP_LANE = 64, /* with three descriptors */
 	EVP_CONNECT = 65,
@@ -231,6 +233,24 @@ struct evp_list {
 struct evp_dominfo {
 	struct evp_hdr hdr;
 	uint32_t domid;
+};
+
+enum evp_virq_op {
+	EVP_VIRQ_RAISE,
+	EVP_VIRQ_DELEGATE, /* of the global ones: who handles it from now on */
+};
+
+/*
+ * For those who control the machine: see broker/virq.c.  RAISE: a global VIRQ
+ * goes to its handler, and @domid must be EVP_DOMID_ANY; another one goes to
+ * all vCPUs of that domain, or of all with EVP_DOMID_ANY.
+ */
+struct evp_virq {
+	struct evp_hdr hdr;
+	uint32_t op; /* enum evp_virq_op */
+	uint32_t virq;
+	uint32_t domid;
+	uint32_t pad;
 };
 
 /* ACK: answers DISCONNECT.  CLEAN: answers RETIRE. */
@@ -369,6 +389,12 @@ struct evp_list_page {
 	uint32_t count;
 	uint32_t pad;
 	struct evp_port_entry entry[EVP_PORTS_PER_PAGE];
+};
+
+struct evp_virq_done {
+	struct evp_hdr hdr;
+	uint32_t nr_raised; /* ports; 0: nobody has bound it */
+	uint32_t pad;
 };
 
 /* --- news ------------------------------------------------------------------ */

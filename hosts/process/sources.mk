@@ -2,6 +2,7 @@
 # with.  EVP_CONTROL_SRCS alone is enough to talk to the broker.
 EVP_CONTROL_SRCS := \
 	hosts/process/control.c \
+	hosts/process/control_sources.c \
 	hosts/process/paths.c \
 	hosts/process/session.c
 
@@ -22,6 +23,7 @@ EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/sched.c \
 	hosts/process/session.c \
 	hosts/process/takeover.c \
+	hosts/process/timer.c \
 	hosts/process/upcall.c \
 	hosts/process/vcpu.c \
 	hosts/process/wait.c
@@ -52,6 +54,7 @@ EVTCHND_SRCS := \
 	hosts/process/broker/reattach.c \
 	hosts/process/broker/requests.c \
 	hosts/process/broker/takeover.c \
+	hosts/process/broker/virq.c \
 	hosts/process/kick.c \
 	hosts/process/lane.c \
 	hosts/process/paths.c \

@@ -204,6 +204,8 @@ void evp_on_ring(struct evp_guest *g, uint64_t lane)
 {
 	struct evp_lane *l = lane ? evp_lane_find(g, lane) : NULL;
 
+	if (lane == EVP_RING_TIMER)
+		return; /* evp_collect() looks at the clock */
 	if (l)
 		make_hot(g, l);
 	else if (lane != EVP_RETRY_TAG)
@@ -269,6 +271,8 @@ void evp_collect_broker(struct evp_guest *g)
 
 void evp_collect(struct evp_guest *g)
 {
+	if (g->nr_timers)
+		evp_timers_run(g);
 	if (g->nr_hot < g->nr_lanes)
 		find_warm(g);
 	take_hot(g);
@@ -365,7 +369,8 @@ bool evp_is_alone(const struct evp_guest *g)
 {
 	uint32_t port;
 
-	if (g->control >= 0 || g->nr_lanes > 1 || g->nr_vcpus > 1)
+	if (g->control >= 0 || g->nr_lanes > 1 || g->nr_vcpus > 1 ||
+	    evp_timers_next(g) != EVP_NO_DEADLINE)
 		return false;
 	for (port = 1; port < EVP_NR_PORTS && g->path[0]; port++) {
 		if (g->chan[port].kind)
@@ -399,11 +404,13 @@ void evp_look_done(struct evp_guest *g, bool found)
 
 static bool look(struct evp_guest *g, int64_t now, int64_t deadline)
 {
-	int64_t ns = evp_look_ns(g);
+	int64_t ns = evp_look_ns(g), timer = evp_timers_next(g);
 	bool found;
 
 	if (!ns)
 		return false;
+	if (timer < deadline)
+		deadline = timer;
 	found = spin(g, deadline - now > ns ? now + ns : deadline);
 	evp_look_done(g, found);
 	return found;

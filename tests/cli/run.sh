@@ -163,7 +163,7 @@ helps()
 helps "$bin/evtchn" --help
 helps "$bin/evtchn" -h
 helps "$bin/evtchn" help
-for command in run ls replay help; do
+for command in run ls debug-key delegate replay help; do
 	helps "$bin/evtchn" help $command
 	helps "$bin/evtchn" $command --help
 	evtchn --help

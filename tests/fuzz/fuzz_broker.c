@@ -227,6 +227,7 @@ union message {
 	struct evp_domains domains;
 	struct evp_list list;
 	struct evp_link_msg link;
+	struct evp_virq virq;
 };
 
 static uint16_t take_domid(struct tape *t)
@@ -261,16 +262,32 @@ static size_t fill_message(struct tape *t, uint16_t type, union message *m)
 	case EVP_CLEAN:
 		m->link.link = tape_u8(t);
 		return sizeof(m->link);
+	case EVP_VIRQ:
+		m->virq.op = tape_u8(t) % 3;
+		m->virq.virq = tape_u8(t) % (NR_VIRQS + 1);
+		m->virq.domid = take_domid(t);
+		return sizeof(m->virq);
 	default: /* a number, not a state */
 		return sizeof(m->hdr);
 	}
+}
+
+/* The first ones, or one of those that came later. */
+static uint16_t take_type(struct tape *t)
+{
+	static const uint16_t later[] = {EVP_CLEAN + 1, EVP_VIRQ};
+	uint16_t type = tape_u8(t) % (EVP_CLEAN + 2);
+
+	if (type > EVP_CLEAN)
+		type = later[tape_u8(t) % (sizeof(later) / sizeof(later[0]))];
+	return type;
 }
 
 /* A message as it should be, unless the last byte says otherwise. */
 static void send_message(struct tape *t, struct peer *p)
 {
 	union message m = {.hdr = {0}};
-	uint16_t type = tape_u8(t) % (EVP_CLEAN + 2);
+	uint16_t type = take_type(t);
 	size_t len = fill_message(t, type, &m);
 	unsigned int nr_fds = type == EVP_ADOPT;
 	uint8_t b = tape_u8(t);
@@ -382,6 +399,7 @@ static void check_answer(const struct evp_packet *m)
 
 	FUZZ_CHECK(m->u.hdr.version == EVP_VERSION);
 	FUZZ_CHECK((type >= EVP_WELCOME && type <= EVP_LIST_PAGE) ||
+		   type == EVP_VIRQ_DONE ||
 		   (type >= EVP_LANE && type <= EVP_LANE_GONE));
 	if (type >= EVP_LANE)
 		FUZZ_CHECK(m->u.hdr.seq == 0);

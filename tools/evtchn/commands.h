@@ -10,6 +10,8 @@
  */
 int cmd_run(int argc, char **argv);
 int cmd_ls(int argc, char **argv);
+int cmd_debug_key(int argc, char **argv);
+int cmd_delegate(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 
 #define EXIT_NOTHING 1 /* asked properly, but it failed or nothing is there */

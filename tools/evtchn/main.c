@@ -27,6 +27,8 @@ static const struct command {
 } commands[] = {
 	{"run", cmd_run, "run a program as a domain"},
 	{"ls", cmd_ls, "list domains and their ports"},
+	{"debug-key", cmd_debug_key, "raise a virtual interrupt"},
+	{"delegate", cmd_delegate, "say which domain handles a global one"},
 	{"replay", cmd_replay, "compare with recordings of real Xen"},
 	{"help", cmd_help, "explain a command"},
 };
@@ -45,7 +47,7 @@ static void print_usage(FILE *out)
 	      "Commands:\n",
 	      out);
 	for (size_t i = 0; i < NR_COMMANDS; i++)
-		fprintf(out, "  %-8s %s\n", commands[i].name,
+		fprintf(out, "  %-9s %s\n", commands[i].name,
 			commands[i].summary);
 	fputs("\n"
 	      "Options:\n"

@@ -539,6 +539,12 @@ void evd_list_ports(struct evd_conn *c, const struct evp_list *m);
 void evd_make_handle(struct evd_dom *d);
 
 void evd_list_dominfo(struct evd_conn *c, const struct evp_dominfo *m);
+/* --- virq.c ----------------------------------------------------------------- */
+
+/* May @c act on the machine, not only on a domain of its own? */
+bool evd_may_control(const struct evd_conn *c);
+
+void evd_virq(struct evd_conn *c, const struct evp_virq *m);
 
 /* --- listen.c --------------------------------------------------------------- */
 

@@ -34,6 +34,7 @@ union request {
 	struct evp_watch watch;
 	struct evp_reattach reattach;
 	struct evp_claims claims;
+	struct evp_virq virq;
 };
 
 /* A name goes to other people's terminals. */
@@ -375,6 +376,13 @@ static void on_dominfo(struct evd_conn *c, const union request *m,
 			   "only domain 0 may ask about all domains");
 }
 
+static void on_virq(struct evd_conn *c, const union request *m,
+		    struct evp_packet *p)
+{
+	(void)p;
+	evd_virq(c, &m->virq);
+}
+
 static void on_answer(struct evd_conn *c, const union request *m,
 		      struct evp_packet *p)
 {
@@ -500,6 +508,8 @@ static const struct row rows[] = {
 			  IN(QUERY), 1},
 	[EVP_CLAIM] = {on_claim, offsetof(struct evp_claims, claim), true,
 		       IN(ATTACHED), 0},
+	[EVP_VIRQ] = {on_virq, sizeof(struct evp_virq), false,
+		      IN(QUERY) | IN(SESSION), 0},
 };
 
 #define NR_ROWS (sizeof(rows) / sizeof(rows[0]))

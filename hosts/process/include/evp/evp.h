@@ -309,6 +309,38 @@ void evp_look_done(struct evp_guest *g, bool found);
  */
 int evp_watch_peer(struct evp_guest *g, evtchn_port_t port, bool on);
 
+/*
+ * evp_timer_set - have VIRQ_TIMER raised after some time, once or again and again.
+ *
+ * Each clock has one timer; setting it replaces it.  The event comes to the port
+ * this attachment has bound to VIRQ_TIMER (EVTCHNOP_bind_virq), without the
+ * broker; with none bound it is lost.  The timers of the hypercalls
+ * (VCPUOP_set_singleshot_timer, VCPUOP_set_periodic_timer; system time is
+ * CLOCK_MONOTONIC) are separate from these two.
+ *
+ * EVP_CLOCK_WALL     time passes; an expiry wakes evp_wait(), and makes evp_fd()
+ *                    readable
+ * EVP_CLOCK_VIRTUAL  time passes while the calling thread receives CPU time.  It
+ *                    fires at the first safe point (evp_poll(), evp_wait(), a
+ *                    hypercall that waits) after that; a thread that sleeps
+ *                    receives none, so nothing is woken.
+ *
+ * @first_ns   from now, above 0
+ * @period_ns  between two; 0: once.  Late ticks are one, and move what follows.
+ *   -EINVAL  a time that is not ahead
+ *   -EMFILE, -ENFILE, -ENOMEM  no descriptor for the first wall-clock timer
+ * Bound: O(1).  While a timer is set evp_poll() reads the clock, which is no
+ *        system call; it makes one when a timer expires.
+ */
+enum evp_clock {
+	EVP_CLOCK_WALL,
+	EVP_CLOCK_VIRTUAL,
+};
+
+int evp_timer_set(struct evp_guest *g, enum evp_clock clock, int64_t first_ns,
+		  int64_t period_ns);
+void evp_timer_stop(struct evp_guest *g, enum evp_clock clock);
+
 /* False: evtchnd is gone.  Connected channels work on, nothing else does. */
 bool evp_broker_is_there(const struct evp_guest *g);
 
@@ -324,6 +356,7 @@ struct evp_stats {
 	uint64_t upcalls;
 	uint64_t sleeps;
 	uint64_t hypercalls; /* messages to the broker */
+	uint64_t timer;	     /* times VIRQ_TIMER was raised, bound or not */
 };
 
 void evp_get_stats(const struct evp_guest *g, struct evp_stats *s);

@@ -1,0 +1,120 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# run.sh BUILD: event sources of the process host: VIRQs from outside, timers,
+# interrupt lines.  Prints TAP.
+#
+# The cmocka programs of this folder with their sanitizers, then the commands
+# as a user types them.
+
+set -u
+
+build=$(realpath "${1:-build}")
+cd "$(dirname "$0")/../.." || exit 1
+here=tests/sources
+bin=$build/bin
+dir=$(mktemp -d) || exit 1
+export EVTCHN_SOCKET="$dir/sock"
+unset EVTCHN_FD EVTCHN_DOMAIN EVTCHN_DEVICE
+number=0
+failures=0
+started=
+
+cleanup()
+{
+	# shellcheck disable=SC2086
+	[ -z "$started" ] || kill $started 2>/dev/null
+	wait
+	[ -e "$dir/sock.pid" ] && flock -w 5 "$dir/sock.pid" true
+	rm -rf "$dir"
+}
+trap cleanup EXIT
+trap 'exit 1' HUP INT TERM
+
+# report STATUS NAME: one TAP line; on failure with the log.
+report()
+{
+	number=$((number + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $number - $2"
+	else
+		failures=$((failures + 1))
+		echo "not ok $number - $2"
+		tail -n 30 "$dir/log" | sed 's/^/# /'
+	fi
+}
+
+# check NAME COMMAND...
+check()
+{
+	name=$1
+	shift
+	("$@") >"$dir/log" 2>&1
+	report $? "$name"
+}
+
+# --- cmocka ------------------------------------------------------------------
+
+for t in "$here"/test_*.c; do
+	t=$(basename "$t" .c)
+	check "$t" env CMOCKA_MESSAGE_OUTPUT=TAP timeout 100 \
+		"$build/test/sources/$t"
+done
+
+# --- evtchn debug-key, evtchn delegate ---------------------------------------
+
+evtchn()
+{
+	timeout 20 "$bin/evtchn" "$@"
+}
+
+# says STATUS WORDS COMMAND...: one line with WORDS, and that status.
+says()
+{
+	expected=$1 words=$2
+	shift 2
+	"$@" >"$dir/said" 2>&1
+	status=$?
+	echo "status $status:"
+	cat "$dir/said"
+	[ $status -eq "$expected" ] && [ "$(wc -l <"$dir/said")" -eq 1 ] &&
+		grep -qF -e "$words" "$dir/said"
+}
+
+check "debug-key: without a broker it says so" \
+	says 1 "no broker at" evtchn debug-key
+check "debug-key: not a virtual interrupt" \
+	says 2 "'24' is no virtual interrupt" evtchn debug-key 24
+check "debug-key: one argument too many" \
+	says 2 "'2' is one argument too many" evtchn debug-key 1 2
+check "debug-key: not a domain" says 2 "not a domain" evtchn debug-key -d x
+check "delegate: arguments are missing" \
+	says 2 "a VIRQ and a domain" evtchn delegate console
+check "delegate: not a virtual interrupt" \
+	says 2 "no virtual interrupt" evtchn delegate consol 1
+
+# A domain that stays until its input ends.
+mkfifo "$dir/hold"
+evtchn run --domain 3 -- cat "$dir/hold" &
+started="$started $!"
+exec 3>"$dir/hold"
+check "debug-key: nobody has bound it" \
+	says 1 "nobody has bound VIRQ_DEBUG" evtchn debug-key
+check "debug-key: no such domain" \
+	says 1 "no such domain" evtchn debug-key --domain 4
+check "debug-key: a global one and a domain" \
+	says 1 "name none" evtchn debug-key --domain 3 enomem
+check "delegate: one that is not global" \
+	says 1 "is not global" evtchn delegate VIRQ_TIMER 3
+delegate_quietly()
+{
+	[ -z "$(evtchn delegate 12 3 2>&1)" ]
+}
+check "delegate: by number, silently" delegate_quietly
+
+exec 3>&-
+wait "$!"
+started=
+
+echo "1..$number"
+exit $((failures > 0))
