@@ -167,6 +167,7 @@ EVP_ALL := $(EVP_SRCS) core/deliver_2l.c
 $(LIB)/libevp.a: $(call objs,$(EVP_ALL))
 	$(archive)
 
+$(BIN)/evtchnd $(BUILD)/san/bin/evtchnd: LDLIBS += -pthread
 $(BIN)/evtchnd: $(call objs,$(EVTCHND_SRCS) $(CORE_ALL))
 	$(program)
 $(BIN)/evtchn: $(call objs,$(EVTCHN_SRCS) $(REPLAY_SRCS) $(SIM_SRCS) $(EVP_CONTROL_SRCS) $(CORE_ALL) $(GUEST_SRCS))

@@ -53,8 +53,8 @@ void evp_hdr_init(struct evp_hdr *h, enum evp_type type, size_t len,
 	h->seq = seq;
 }
 
-/* To receive, exactly this: CMSG_SPACE() is rounded up to one descriptor more. */
-#define CONTROL_LEN CMSG_LEN(EVP_FDS_MAX * sizeof(int))
+/* As many as the kernel lets through: what it kept back it would close. */
+#define RECEIVED_FDS_MAX 253
 
 #ifndef SCM_PIDFD
 #define SCM_PIDFD 4
@@ -64,6 +64,20 @@ union fd_space {
 	char bytes[CMSG_SPACE(EVP_FDS_MAX * sizeof(int))];
 	struct cmsghdr align;
 };
+
+/* With room for what SO_PASSCRED and SO_PASSPIDFD add. */
+union received_space {
+	char bytes[CMSG_SPACE(RECEIVED_FDS_MAX * sizeof(int)) +
+		   CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
+
+static void close_plainly(int fd)
+{
+	(void)close(fd);
+}
+
+void (*evp_close_foreign)(int fd) = close_plainly;
 
 int evp_send_packet(int sock, const void *msg, size_t len, const int *fd,
 		    unsigned int nr_fds, int flags)
@@ -105,20 +119,27 @@ static int above_streams(int fd)
 	return lifted;
 }
 
-/* Every descriptor in @c is ours now; what is too much is closed at once. */
-static void take_fds(struct cmsghdr *c, struct evp_packet *p)
+/*
+ * Every descriptor in @c is ours now; what is too much is closed at once.
+ * False: something was.
+ */
+static bool take_fds(struct cmsghdr *c, struct evp_packet *p)
 {
 	size_t i, n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	bool all = true;
 	int fd;
 
 	for (i = 0; i < n; i++) {
 		memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
 		fd = above_streams(fd);
-		if (p->nr_fds < EVP_FDS_MAX)
+		if (p->nr_fds < EVP_FDS_MAX) {
 			p->fd[p->nr_fds++] = fd;
-		else
-			(void)close(fd);
+		} else {
+			evp_close_foreign(fd);
+			all = false;
+		}
 	}
+	return all;
 }
 
 /*
@@ -136,7 +157,7 @@ static bool take_control(struct msghdr *m, struct evp_packet *p)
 
 		if (rights ||
 		    (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_PIDFD))
-			take_fds(c, p);
+			wanted &= take_fds(c, p);
 		wanted &= rights;
 	}
 	return wanted;
@@ -145,7 +166,7 @@ static bool take_control(struct msghdr *m, struct evp_packet *p)
 void evp_packet_close_fds(struct evp_packet *p)
 {
 	while (p->nr_fds)
-		(void)close(p->fd[--p->nr_fds]);
+		evp_close_foreign(p->fd[--p->nr_fds]);
 }
 
 static bool is_well_formed(const struct evp_packet *p, int msg_flags)
@@ -176,11 +197,11 @@ static ssize_t receive_raw(int sock, struct msghdr *m, int flags)
 int evp_recv_packet(int sock, struct evp_packet *p, int flags)
 {
 	struct iovec iov = {.iov_base = p->u.bytes, .iov_len = EVP_MSG_MAX};
-	union fd_space space;
+	union received_space space;
 	struct msghdr m = {.msg_iov = &iov,
 			   .msg_iovlen = 1,
 			   .msg_control = &space,
-			   .msg_controllen = CONTROL_LEN};
+			   .msg_controllen = sizeof(space)};
 	bool wanted;
 	ssize_t n;
 
@@ -334,10 +355,26 @@ static bool is_session(int fd)
 	       type == SOCK_SEQPACKET;
 }
 
+/* The WELCOME of an ADOPT comes with the connection. */
+static int receive_adopted(int from, int *fd)
+{
+	struct evp_packet p;
+	int rc = evp_recv_packet(from, &p, 0);
+
+	if (rc)
+		return evp_fail(rc, "the broker closed the connection");
+	rc = check_answer(&p, EVP_WELCOME, sizeof(struct evp_welcome));
+	if (!rc && p.nr_fds != 1)
+		rc = evp_fail(-EMFILE, "no descriptor came from the broker");
+	if (!rc)
+		*fd = p.fd[--p.nr_fds];
+	evp_packet_close_fds(&p);
+	return rc;
+}
+
 int evp_control_adopt(int session, int *fd)
 {
 	struct evp_adopt m;
-	struct evp_packet p;
 	int pair[2];
 	int rc;
 
@@ -359,12 +396,8 @@ int evp_control_adopt(int session, int *fd)
 	if (rc)
 		rc = evp_fail(rc, "the broker is gone");
 	else
-		rc = receive(pair[0], &p, EVP_WELCOME,
-			     sizeof(struct evp_welcome));
-	if (rc)
-		(void)close(pair[0]);
-	else
-		*fd = pair[0];
+		rc = receive_adopted(pair[0], fd);
+	(void)close(pair[0]);
 	return rc;
 }
 

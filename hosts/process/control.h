@@ -95,6 +95,9 @@ int evp_send_packet(int sock, const void *msg, size_t len, const int *fd,
  */
 int evp_recv_packet(int sock, struct evp_packet *p, int flags);
 
+/* How a descriptor is closed that came and was not taken; close(2). */
+extern void (*evp_close_foreign)(int fd);
+
 /* Close the descriptors of a packet that were not taken. */
 void evp_packet_close_fds(struct evp_packet *p);
 

@@ -159,7 +159,10 @@ struct evp_attach_req {
 	char name[EVP_NAME_MAX];
 };
 
-/* Serve the connection whose other end comes along as a descriptor. */
+/*
+ * Another connection, for this session's domain only.  The answer goes to the
+ * socket that comes along as a descriptor, with the connection: a descriptor.
+ */
 struct evp_adopt {
 	struct evp_hdr hdr;
 };

@@ -30,6 +30,7 @@ EVP_SRCS := $(EVP_CONTROL_SRCS) \
 
 EVTCHND_SRCS := \
 	hosts/process/broker/account.c \
+	hosts/process/broker/bury.c \
 	hosts/process/broker/conn.c \
 	hosts/process/broker/deliver_lane.c \
 	hosts/process/broker/domain.c \

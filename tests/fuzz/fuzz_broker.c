@@ -42,6 +42,17 @@ struct peer {
 static struct evd_broker broker;
 static struct peer peers[NR_PEERS];
 
+/* Without a thread: descriptors are counted. */
+void evd_bury(int fd)
+{
+	(void)close(fd);
+}
+
+void evd_bury_socket(int fd)
+{
+	(void)close(fd);
+}
+
 /* Each attachment knows its domain, and every open port its owner's. */
 static void check_attachments(const struct evd_dom *d)
 {
@@ -403,9 +414,21 @@ static void check_answer(const struct evp_packet *m)
 		   (type >= EVP_LANE && type <= EVP_LANE_GONE));
 	if (type >= EVP_LANE)
 		FUZZ_CHECK(m->u.hdr.seq == 0);
-	FUZZ_CHECK(m->nr_fds == (type == EVP_ATTACHED ? 2
-				 : type == EVP_LANE   ? 3
-						      : 0));
+	if (type == EVP_WELCOME) /* an ADOPT's comes with the connection */
+		FUZZ_CHECK(m->nr_fds <= 1);
+	else
+		FUZZ_CHECK(m->nr_fds == (type == EVP_ATTACHED ? 2
+					 : type == EVP_LANE   ? 3
+							      : 0));
+}
+
+static void note_welcome(struct peer *p, struct evp_packet *m)
+{
+	if (m->u.hdr.type != EVP_WELCOME || !m->nr_fds)
+		return;
+	(void)close(p->fd);
+	p->fd = m->fd[0];
+	m->nr_fds = 0;
 }
 
 static void read_messages(struct peer *p, unsigned int n)
@@ -415,6 +438,7 @@ static void read_messages(struct peer *p, unsigned int n)
 
 	while (n-- && !(rc = evp_recv_packet(p->fd, &m, MSG_DONTWAIT))) {
 		check_answer(&m);
+		note_welcome(p, &m);
 		note_link(p, &m);
 		note_lane(p, &m);
 		evp_packet_close_fds(&m);

@@ -21,7 +21,7 @@ FUZZ_OBJS_hypercall := $(call sanobjs,$(FUZZ_WORLD) $(FUZZ_CORE))
 FUZZ_OBJS_shared := $(call sanobjs,$(FUZZ_WORLD)) $(call stepobjs,$(FUZZ_CORE))
 # fuzz_broker.c includes loop.c, and there is no main but its own.
 FUZZ_OBJS_broker := $(call sanobjs,tests/fuzz/tape.c tests/fuzz/check.c \
-	$(filter-out %/loop.c %/evtchnd.c,$(EVTCHND_SRCS)) $(FUZZ_CORE))
+	$(filter-out %/loop.c %/evtchnd.c %/bury.c,$(EVTCHND_SRCS)) $(FUZZ_CORE))
 FUZZ_OBJS_guest := $(call sanobjs,tests/fuzz/tape.c) $(call stepobjs,$(GUEST_SRCS))
 FUZZ_OBJS_trace := $(call sanobjs,$(filter-out %/replay.c,$(REPLAY_SRCS)) \
 	$(SIM_SRCS) $(FUZZ_CORE) $(GUEST_SRCS))

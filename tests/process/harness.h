@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -152,6 +153,13 @@ static inline int nr_fds(void)
 		n += e->d_name[0] != '.';
 	(void)closedir(d);
 	return n;
+}
+
+/* They are @n when its threads have closed what it wants to be closed. */
+static inline void await_nr_fds(int n)
+{
+	while (nr_fds() != n)
+		(void)sched_yield();
 }
 
 static inline void kill_broker(void)

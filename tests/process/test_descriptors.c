@@ -4,6 +4,7 @@
  * it does not run hot when it has none left, and it does not mind which of the
  * standard ones it is started with.
  */
+#include <netinet/in.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -105,10 +106,10 @@ static void send_with_fds(int sock, enum evp_type type, size_t len, int what,
  * A peer sees its connection end a moment before the broker has closed all of
  * it.  What is asked after that is answered after that.
  */
-static int nr_fds_after(int keep)
+static void await_nr_fds_after(int keep, int n)
 {
 	ask_something(keep);
-	return nr_fds();
+	await_nr_fds(n);
 }
 
 static void descriptors_unasked_one_to_eight_all_closed(void **state)
@@ -123,79 +124,132 @@ static void descriptors_unasked_one_to_eight_all_closed(void **state)
 		fd = raw();
 		send_with_fds(fd, EVP_HELLO, sizeof(struct evp_hello), fd, n);
 		expect_end(fd);
-		assert_int_equal(nr_fds_after(keep), before);
+		await_nr_fds_after(keep, before);
 		fd = greeted();
 		send_with_fds(fd, EVP_DOMAINS, sizeof(struct evp_domains), fd,
 			      n);
 		expect_end(fd);
-		assert_int_equal(nr_fds_after(keep), before);
+		await_nr_fds_after(keep, before);
 		fd = open_session(EVP_DOMID_ANY, &domid);
 		send_with_fds(fd, EVP_ADOPT, sizeof(struct evp_adopt),
 			      STDERR_FILENO, n);
 		expect_end(fd);
-		assert_int_equal(nr_fds_after(keep), before);
+		await_nr_fds_after(keep, before);
 	}
 	(void)close(keep);
 }
 
-/* A connection by ADOPT; @theirs: the end the broker got, open here as well. */
-static int adopted(int session, int *theirs, int option)
+/*
+ * A connection by ADOPT, through a socket that both ends of are open here, and
+ * that has an option set.
+ */
+static int adopted(int session, int *through, int option)
 {
 	struct evp_packet p;
 	int pair[2], one = 1;
 
 	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
-	*theirs = pair[1];
+	*through = pair[1];
 	if (option &&
 	    setsockopt(pair[1], SOL_SOCKET, option, &one, sizeof(one)))
 		CHECK(errno == ENOPROTOOPT);
 	send_with_fds(session, EVP_ADOPT, sizeof(struct evp_adopt), pair[1], 1);
 	CHECK(evp_recv_packet(pair[0], &p, 0) == 0);
-	CHECK(p.u.hdr.type == EVP_WELCOME);
-	return pair[0];
+	CHECK(p.u.hdr.type == EVP_WELCOME && p.nr_fds == 1);
+	(void)close(pair[0]);
+	return p.fd[0];
 }
 
-static void adopted_socket_with_options_of_the_peer_leaks_nothing(void **state)
+static void adopting_keeps_nothing_of_the_socket_that_was_sent(void **state)
 {
-	const int option[] = {SO_PASSPIDFD, SO_PASSCRED};
-	struct evp_domains m = {.domid = 0};
+	const int option[] = {0, SO_PASSPIDFD, SO_PASSCRED};
 	uint32_t domid;
 	int session = open_session(EVP_DOMID_ANY, &domid);
-	int before = nr_fds(), fd, theirs, i, k;
+	int before = nr_fds(), fd, through, i, k;
 
 	(void)state;
-	evp_hdr_init(&m.hdr, EVP_DOMAINS, sizeof(m), 1);
-	for (i = 0; i < 2; i++) {
-		fd = adopted(session, &theirs, option[i]);
-		/* Refused or, by an older kernel, answered. */
+	for (i = 0; i < 3; i++) {
+		fd = adopted(session, &through, option[i]);
+		/* Nobody listens there any more. */
+		CHECK(fcntl(through, F_SETFL, O_NONBLOCK) == 0);
 		for (k = 0; k < 20; k++)
-			(void)evp_send_packet(fd, &m, sizeof(m), NULL, 0, 0);
-		ask_something(session);
-		assert_true(nr_fds() <= before + 1);
-		(void)shutdown(fd, SHUT_WR);
-		expect_end(fd);
-		(void)close(theirs);
-		assert_int_equal(nr_fds_after(session), before);
+			(void)send(through, "garbage", 7, MSG_NOSIGNAL);
+		await_nr_fds_after(session, before + 1);
+		ask_something(fd);
+		(void)close(fd);
+		await_nr_fds_after(session, before);
+		(void)close(through);
 	}
 	(void)close(session);
 }
 
-/* What is open elsewhere stays in an epoll instance when it is closed. */
-static void adopted_socket_kept_open_by_the_peer_is_forgotten(void **state)
+/* --- closing that takes long -------------------------------------------------- */
+
+/* A connection that its last close() waits for, as long as nobody reads. */
+static int slow_to_close(int *unread)
 {
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	struct linger linger = {.l_onoff = 1, .l_linger = TIME_LIMIT * 10};
+	socklen_t len = sizeof(in);
+	static const char junk[65536];
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	CHECK(bind(listener, (struct sockaddr *)&in, len) == 0);
+	CHECK(listen(listener, 1) == 0);
+	CHECK(getsockname(listener, (struct sockaddr *)&in, &len) == 0);
+	CHECK(connect(fd, (struct sockaddr *)&in, len) == 0);
+	*unread = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	CHECK(*unread >= 0);
+	(void)close(listener);
+	while (send(fd, junk, sizeof(junk), MSG_DONTWAIT) > 0)
+		;
+	CHECK(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) ==
+	      0);
+	return fd;
+}
+
+/* The broker's is the last one. */
+static int send_slow(int sock, enum evp_type type, size_t len)
+{
+	int unread, slow = slow_to_close(&unread);
+
+	send_with_fds(sock, type, len, slow, 1);
+	(void)close(slow);
+	return unread;
+}
+
+static void descriptor_slow_to_close_does_not_stop_the_broker(void **state)
+{
+	int keep = greeted(), unread[3], fd, before = nr_fds();
 	uint32_t domid;
-	int session = open_session(EVP_DOMID_ANY, &domid), theirs;
-	int fd = adopted(session, &theirs, 0);
-	int i;
 
 	(void)state;
-	for (i = 0; i < 10; i++) {
-		(void)send(fd, "garbage", 7, MSG_NOSIGNAL);
-		ask_something(session);
-	}
+	/* Unasked. */
+	fd = raw();
+	unread[0] = send_slow(fd, EVP_HELLO, sizeof(struct evp_hello));
 	expect_end(fd);
-	(void)close(theirs);
-	(void)close(session);
+	ask_something(keep);
+	/* Instead of a socket to answer to. */
+	fd = open_session(EVP_DOMID_ANY, &domid);
+	unread[1] = send_slow(fd, EVP_ADOPT, sizeof(struct evp_adopt));
+	expect_end(fd);
+	ask_something(keep);
+	/* Unread: the message before it ends the connection. */
+	fd = raw();
+	CHECK(kill(broker.pid, SIGSTOP) == 0);
+	CHECK(send(fd, "garbage", 7, MSG_NOSIGNAL) == 7);
+	unread[2] = send_slow(fd, EVP_HELLO, sizeof(struct evp_hello));
+	CHECK(kill(broker.pid, SIGCONT) == 0);
+	expect_end(fd);
+	ask_something(keep);
+	/* Somebody reads at last, or goes. */
+	(void)close(unread[0]);
+	(void)close(unread[1]);
+	(void)close(unread[2]);
+	await_nr_fds_after(keep, before);
+	(void)close(keep);
 }
 
 /* --- none left ------------------------------------------------------------------ */
@@ -326,8 +380,8 @@ int main(int argc, char **argv)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(descriptors_unasked_one_to_eight_all_closed),
-		TEST(adopted_socket_with_options_of_the_peer_leaks_nothing),
-		TEST(adopted_socket_kept_open_by_the_peer_is_forgotten),
+		TEST(adopting_keeps_nothing_of_the_socket_that_was_sent),
+		TEST(descriptor_slow_to_close_does_not_stop_the_broker),
 		TEST(no_descriptor_left_broker_sleeps_and_serves_when_one_leaves),
 		TEST(started_without_streams_opens_nothing_in_their_place),
 		TEST(started_with_a_broken_pipe_survives_its_messages),

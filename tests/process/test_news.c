@@ -71,6 +71,16 @@ void evd_account_put(struct evd_broker *b, struct evd_account *a)
 	(void)a;
 }
 
+void evd_bury(int fd)
+{
+	(void)close(fd);
+}
+
+void evd_bury_socket(int fd)
+{
+	(void)close(fd);
+}
+
 bool evd_may_have(const struct evd_broker *b, uid_t uid, enum evd_resource what,
 		  uint64_t more)
 {

@@ -277,6 +277,14 @@ void evd_doom(struct evd_conn *c, const char *why);
 /* Take away every doomed connection. */
 void evd_conns_reap(struct evd_broker *b);
 
+/* --- bury.c ----------------------------------------------------------------- */
+
+/* Close @fd, but do not wait for it: somebody else may have prepared it. */
+void evd_bury(int fd);
+
+/* The same for a socket, where messages may wait, and others in them. */
+void evd_bury_socket(int fd);
+
 /* --- requests.c ------------------------------------------------------------- */
 
 /* Handle one message; takes descriptors it wants out of @p. */

@@ -50,7 +50,7 @@ struct evd_conn *evd_conn_new(struct evd_broker *b, int fd, uid_t payer)
 		c->account = evd_account_get(b, payer);
 	if (!c || !c->account) {
 		free(c);
-		(void)close(fd);
+		evd_bury_socket(fd);
 		return NULL;
 	}
 	c->account->nr_fds++;
@@ -73,10 +73,11 @@ struct evd_conn *evd_conn_new(struct evd_broker *b, int fd, uid_t payer)
 
 /* --- sending ---------------------------------------------------------------- */
 
+/* The peer, or another one, may have its hands on what they ring. */
 static void close_fds(const int *fd, unsigned int nr_fds)
 {
 	while (nr_fds)
-		(void)close(fd[--nr_fds]);
+		evd_bury(fd[--nr_fds]);
 }
 
 /*
@@ -204,8 +205,7 @@ static void destroy(struct evd_conn *c)
 	}
 	/* An adopted socket may be open elsewhere and would stay watched. */
 	(void)epoll_ctl(c->broker->epoll, EPOLL_CTL_DEL, c->fd, NULL);
-	(void)shutdown(c->fd, SHUT_RDWR);
-	(void)close(c->fd);
+	evd_bury_socket(c->fd);
 	c->account->nr_fds--;
 	evd_account_put(c->broker, c->account);
 	c->broker->nr_conns--;

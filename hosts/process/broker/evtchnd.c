@@ -291,6 +291,7 @@ int main(int argc, char **argv)
 	evc_machine_init(&b.machine, false, &b);
 	evd_number_broker(&b);
 	evd_hold_signals(&b);
+	evp_close_foreign = evd_bury;
 	if (evd_listen(&b))
 		return EXIT_USAGE;
 	if (announce(&b, &o))

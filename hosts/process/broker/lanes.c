@@ -46,9 +46,10 @@ static void close_all(int *fd, unsigned int n)
 
 void evd_att_strip(struct evd_att *a)
 {
-	int fd[2] = {a->epoll, a->bell};
-
-	close_all(fd, 2);
+	if (a->epoll >= 0)
+		evd_bury(a->epoll);
+	if (a->bell >= 0)
+		evd_bury(a->bell);
 	evp_lane_unmap(a->lane);
 	a->epoll = a->bell = -1;
 	a->lane = NULL;
@@ -131,7 +132,8 @@ int evd_attach(struct evd_conn *c, struct evd_dom *d,
 			  EVD_FDS_PER_ATT))
 		rc = -EMFILE;
 	if (!a || rc) {
-		close_all(&epoll, 1);
+		if (epoll >= 0)
+			evd_bury(epoll);
 		free(a);
 		return a ? rc : -ENOMEM;
 	}

@@ -49,20 +49,15 @@ static bool is_name(const char *name)
 	return i < EVP_NAME_MAX;
 }
 
-static void send_welcome(struct evd_conn *c, uint32_t seq)
+static void on_hello(struct evd_conn *c, const union request *r,
+		     struct evp_packet *p)
 {
 	struct evp_welcome m = {.pid = (uint32_t)getpid()};
 
-	c->state = EVD_QUERY;
-	evp_hdr_init(&m.hdr, EVP_WELCOME, sizeof(m), seq);
-	evd_send(c, &m, sizeof(m), NULL, 0);
-}
-
-static void on_hello(struct evd_conn *c, const union request *m,
-		     struct evp_packet *p)
-{
 	(void)p;
-	send_welcome(c, m->hdr.seq);
+	c->state = EVD_QUERY;
+	evp_hdr_init(&m.hdr, EVP_WELCOME, sizeof(m), r->hdr.seq);
+	evd_send(c, &m, sizeof(m), NULL, 0);
 }
 
 /* --- domains ---------------------------------------------------------------- */
@@ -167,7 +162,7 @@ static void attach(struct evd_conn *c, const struct evp_attach_req *m,
 	} else {
 		rc = d ? -EBUSY : rc;
 		if (epoll >= 0)
-			(void)close(epoll);
+			evd_bury(epoll);
 	}
 	if (rc)
 		refuse_domain(c, m->hdr.seq, want, rc);
@@ -260,6 +255,33 @@ static bool has_room(const struct evd_broker *b, uid_t uid, char *text)
 	return false;
 }
 
+/*
+ * A connection for who sent @fd.  Not @fd itself: others may have it as well,
+ * and keep it locked, so that we would wait.
+ */
+static struct evd_conn *conceive(struct evd_conn *session, int fd, uint32_t seq)
+{
+	struct evp_welcome m = {.pid = (uint32_t)getpid()};
+	struct evd_conn *child;
+	int rc, pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
+		evd_log(session, "no socket for it: %s", strerror(errno));
+		return NULL;
+	}
+	evp_hdr_init(&m.hdr, EVP_WELCOME, sizeof(m), seq);
+	rc = evp_send_packet(fd, &m, sizeof(m), &pair[1], 1, MSG_DONTWAIT);
+	(void)close(pair[1]);
+	if (rc) {
+		(void)close(pair[0]);
+		return NULL;
+	}
+	child = evd_conn_new(session->broker, pair[0], session->account->uid);
+	if (child)
+		(void)evd_conn_peer(fd, &child->pid, &child->uid);
+	return child;
+}
+
 static void on_adopt(struct evd_conn *c, const union request *m,
 		     struct evp_packet *p)
 {
@@ -275,13 +297,12 @@ static void on_adopt(struct evd_conn *c, const union request *m,
 		evd_log(c, "%s", text);
 		return;
 	}
-	child = evd_conn_new(b, p->fd[0], c->account->uid);
-	p->nr_fds = 0;
+	child = conceive(c, p->fd[0], m->hdr.seq);
 	if (!child)
 		return;
 	child->session = c->id;
 	child->only_domid = c->dom->core.domid;
-	send_welcome(child, m->hdr.seq);
+	child->state = EVD_QUERY;
 }
 
 static void refuse_and_close(int fd, int rc, const char *text)
@@ -291,7 +312,7 @@ static void refuse_and_close(int fd, int rc, const char *text)
 	evp_hdr_init(&m.hdr, EVP_REFUSED, sizeof(m), 0);
 	(void)snprintf(m.text, sizeof(m.text), "%s", text);
 	(void)evp_send_packet(fd, &m, sizeof(m), NULL, 0, MSG_DONTWAIT);
-	(void)close(fd);
+	evd_bury_socket(fd);
 }
 
 static void admit(struct evd_broker *b, int fd)
