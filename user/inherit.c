@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <evp/evp.h>
+
 #include "process.h"
 
 #define MAGIC UINT64_C(0x31646e6168637645) /* "Evchand1" */
@@ -62,6 +64,21 @@ int evu_record_new(int fd, int control)
 		return record;
 	(void)close(record);
 	return -EIO;
+}
+
+void evu_record_renew(struct evu_process *p)
+{
+	int control = p->record < 0 ? -1 : evp_inherit(p->g);
+	int record;
+
+	if (control < 0 || control == p->control)
+		return;
+	record = evu_record_new(p->fd, control);
+	if (record < 0)
+		return;
+	(void)close(p->record);
+	p->record = record;
+	p->control = control;
 }
 
 static bool read_record(int fd, struct record *r)

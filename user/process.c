@@ -332,6 +332,7 @@ static int keep_open(struct evu_process *p)
 {
 	int control = evp_inherit(p->g);
 
+	p->control = control;
 	p->record = control < 0 ? control : evu_record_new(p->fd, control);
 	return p->record < 0 ? p->record : 0;
 }
@@ -398,6 +399,7 @@ int evu_process_adopt(struct xenevtchn_handle **h, int fd)
 		return rc;
 	}
 	p->record = record;
+	p->control = control;
 	note_domain(p);
 	rc = adopt_ports(p);
 	if (!rc)

@@ -44,6 +44,7 @@ struct evu_process {
 	/* wait.c */
 	int fd;		/* eventfd, readable: the queue is not empty */
 	int record;	/* inherit.c, or -1 */
+	int control;	/* what is written there */
 	bool shown;	/* it is readable */
 	bool collected; /* there is a collector */
 	bool stop;
@@ -97,6 +98,9 @@ int evu_process_pending(struct xenevtchn_handle *h);
  * Returns a descriptor that is not closed by exec(), or -errno.
  */
 int evu_record_new(int fd, int control);
+
+/* The connection may be another one by now.  Lock held. */
+void evu_record_renew(struct evu_process *p);
 
 /* Find the one about @fd: its descriptor, or -EINVAL. */
 int evu_record_find(int fd, int *control);

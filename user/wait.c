@@ -96,6 +96,7 @@ void evu_leave(struct evu_process *p)
 	if (sleeper || ((p->collected || p->asleep) && evp_arm(p->g)))
 		kick(p);
 	show(p);
+	evu_record_renew(p);
 	(void)pthread_mutex_unlock(&p->lock);
 }
 
@@ -122,6 +123,7 @@ static void *collect(void *arg)
 		(void)evp_poll(p->g);
 		more = evp_arm(p->g);
 		show(p);
+		evu_record_renew(p);
 		stop = p->stop;
 		(void)pthread_mutex_unlock(&p->lock);
 		if (!stop && !more)

@@ -157,6 +157,7 @@ struct evp_guest {
 	char path[EVP_PATH_MAX]; /* where a broker may be; "": nowhere */
 	uint64_t broker_id;
 	uint16_t limit;	  /* evp_restrict(), or EVP_DOMID_ANY */
+	bool inherited;	  /* @control is to survive exec() */
 	bool joining;	  /* REATTACH is under way */
 	bool tend;	  /* evp_tend() has something to do */
 	int timer;	  /* -1, or when to try again, as a descriptor */

@@ -24,6 +24,7 @@
  * lanes.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -227,6 +228,8 @@ static bool say_all(struct evp_guest *g, int fd)
 	const int room = ROOM_TO_SAY;
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	if (g->inherited)
+		(void)fcntl(fd, F_SETFD, 0);
 	drop_unreturned(g);
 	mark_kept(g);
 	return introduce(g, fd) && claim_all(g, fd) &&

@@ -12,15 +12,16 @@
 
 #include "guest.h"
 
-int evp_inherit(const struct evp_guest *g)
+int evp_inherit(struct evp_guest *g)
 {
 	if (g->guarded)
 		return evp_fail(-EOPNOTSUPP, "only a guest of one thread can "
 					     "survive exec()");
 	if (g->control < 0)
 		return evp_fail(-ENOTCONN, "the broker is gone");
-	if (fcntl(g->control, F_SETFD, 0))
+	if (!g->inherited && fcntl(g->control, F_SETFD, 0))
 		return evp_fail(-errno, "cannot keep the connection open");
+	g->inherited = true;
 	return g->control;
 }
 
@@ -87,6 +88,7 @@ static int take_over(struct evp_guest *g, int fd)
 	if (rc)
 		return rc;
 	g->control = fd;
+	g->inherited = true;
 	rc = evp_guest_settle(g, &p, m->domid, m->lane);
 	evp_packet_close_fds(&p);
 	if (!rc)

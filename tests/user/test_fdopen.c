@@ -334,6 +334,44 @@ static void broker_gone_meanwhile_is_an_error(void **state)
 	assert_int_equal(end_child(&c), 0);
 }
 
+static void rejoined_first(int from, int to, void *arg)
+{
+	xenevtchn_handle *h = open_kept("1");
+	int number[3] = {0, xenevtchn_bind_unbound_port(h, 2), -1};
+
+	(void)arg;
+	CHECK(number[1] > 0);
+	say(to, 0);
+	(void)hear(from);
+	while (number[2] < 0) { /* until the new broker has us */
+		number[2] = xenevtchn_bind_unbound_port(h, 2);
+		CHECK(number[2] > 0 || errno == ENOTCONN);
+	}
+	number[0] = xenevtchn_fd(h);
+	become("rejoined", 3, number);
+}
+
+static int rejoined_second(const int *number)
+{
+	xenevtchn_handle *h = go_on(number[0]);
+	int first = take(h), second = take(h);
+
+	CHECK(first + second == number[1] + number[2] && first != second);
+	return xenevtchn_close(h);
+}
+
+static void broker_started_anew_knows_the_handle(void **state)
+{
+	struct child c = start_child(rejoined_first, NULL);
+
+	(void)state;
+	(void)hear(c.from);
+	kill_broker();
+	start_broker(&broker);
+	say(c.to, 0);
+	assert_int_equal(end_child(&c), 0);
+}
+
 /* --- rights ---------------------------------------------------------------------------------- */
 
 static void limited_first(int from, int to, void *arg)
@@ -381,6 +419,7 @@ static int play(char **argv)
 	} scenes[] = {{"states", states_second},
 		      {"talk", talk_second},
 		      {"orphan", orphan_second},
+		      {"rejoined", rejoined_second},
 		      {"limited", limited_second}};
 	int number[NR_ARGS] = {0}, n;
 	size_t i;
@@ -402,6 +441,7 @@ int main(int argc, char **argv)
 		TEST(no_event_is_lost_in_sixty_generations),
 		TEST(descriptor_of_something_else_is_refused),
 		TEST(broker_gone_meanwhile_is_an_error),
+		TEST(broker_started_anew_knows_the_handle),
 		TEST(restricted_handle_stays_so),
 	};
 

@@ -201,11 +201,12 @@ void evp_vcpu_leave(struct evp_guest *g);
  *
  * Returns a descriptor that is not closed by exec() any more.  The program that
  * comes then hands its number to evp_take_over(); until it does, or if it never
- * does, @g's ports stay open as long as the descriptor is, and events wait.
+ * does, @g's ports stay open as long as the descriptor is, and events wait.  It
+ * is another one after the broker was started anew: ask again, it costs nothing.
  *   -ENOTCONN    the broker is gone
  *   -EOPNOTSUPP  @g has upcall_signal or several vCPUs
  */
-int evp_inherit(const struct evp_guest *g);
+int evp_inherit(struct evp_guest *g);
 
 /*
  * evp_take_over - go on where the program before exec() stopped.
