@@ -180,6 +180,8 @@ $(BIN)/notify_dom0_bare: $(call objs,examples/notify_dom0_bare.c $(EVP_ALL) $(GU
 	$(program)
 $(BIN)/alice_%: $(call objs,examples/alice_%.c $(EVP_ALL) $(GUEST_SRCS))
 	$(program)
+$(BIN)/store_%: $(call objs,examples/store_%.c $(EVP_ALL) $(GUEST_SRCS))
+	$(program)
 
 # The same programs with sanitizers, for the tests.
 $(BUILD)/san/bin/evtchnd: $(call sanobjs,$(EVTCHND_SRCS) $(CORE_ALL))

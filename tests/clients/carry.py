@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The two programs at the ends of a vchan.
+
+carry.py serve SOCKET FILE...  take connections; each brings one file
+carry.py send SOCKET FILE      connect and bring one
+
+The length goes first, and a byte comes back when all has arrived.
+"""
+import os
+import socket
+import sys
+
+CHUNK = 1 << 16
+
+
+def take(conn, n):
+    while n:
+        chunk = conn.recv(min(n, CHUNK))
+        if not chunk:
+            sys.exit(f"carry.py: {n} bytes are missing")
+        n -= len(chunk)
+        yield chunk
+
+
+def serve(path, names):
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(path)
+    s.listen(1)
+    print("ready", flush=True)
+    for name in names:
+        conn, _ = s.accept()
+        length = int.from_bytes(b"".join(take(conn, 8)), "big")
+        with open(name, "wb") as f:
+            for chunk in take(conn, length):
+                f.write(chunk)
+        conn.sendall(b"!")
+        while conn.recv(1):  # until the other end has left
+            pass
+        conn.close()
+
+
+def send(path, name):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(path)
+    s.sendall(os.path.getsize(name).to_bytes(8, "big"))
+    with open(name, "rb") as f:
+        while chunk := f.read(CHUNK):
+            s.sendall(chunk)
+    if s.recv(1) != b"!":
+        sys.exit("carry.py: it did not arrive")
+
+
+if sys.argv[1] == "serve":
+    serve(sys.argv[2], sys.argv[3:])
+else:
+    send(sys.argv[2], sys.argv[3])
