@@ -84,7 +84,7 @@ static void *listen_to_bells(void *arg)
 		collect_locked(g);
 		/* Who waits for ever has to hear that it would be in vain. */
 		if (evp_is_alone(g))
-			evp_ring(&g->vcpu[0]);
+			(void)evp_ring(&g->vcpu[0]);
 		evp_mutex_unlock(&g->lock);
 	}
 	return NULL;
@@ -157,29 +157,29 @@ static int sleep_until(struct evp_vcpu *v, int64_t deadline)
 
 /*
  * Arm the lanes for one that sleeps.  @nr_asleep first: whoever collects after
- * us leaves them armed.  True: there was something, which has been taken.
+ * us leaves them armed.  True: nothing more can ever come.
  */
 static bool arm_lanes(struct evp_guest *g)
 {
-	bool more;
+	bool alone;
 
 	evp_mutex_lock(&g->lock);
 	(void)evb_u32_add(&g->nr_asleep, 1);
-	more = evp_arm_all(g);
-	if (more)
+	if (evp_arm_all(g))
 		collect_locked(g);
+	alone = evp_is_alone(g);
 	evp_mutex_unlock(&g->lock);
-	return more;
+	return alone;
 }
 
-static void lie_down(struct evp_vcpu *v)
+static void lie_down(struct evp_vcpu *v, enum evp_asleep how)
 {
-	(void)evb_u32_xchg(&v->asleep, 1);
+	(void)evb_u32_xchg(&v->asleep, how);
 }
 
 static void get_up(struct evp_vcpu *v)
 {
-	evb_u32_store(&v->asleep, 0);
+	evb_u32_store(&v->asleep, EVP_AWAKE);
 	drain_bell(v);
 	(void)evb_u32_add(&v->guest->nr_asleep, UINT32_MAX);
 	evp_timers_woke(v);
@@ -188,12 +188,14 @@ static void get_up(struct evp_vcpu *v)
 static int doze(struct evp_vcpu *v, evp_over_fn *over, const void *ctx,
 		int64_t deadline)
 {
+	bool alone;
 	int rc = 0;
 
-	(void)arm_lanes(v->guest);
-	lie_down(v);
+	lie_down(v, EVP_DOZING);
+	/* Alone from now on: the listener finds it asleep, and rings. */
+	alone = arm_lanes(v->guest) && deadline == EVP_NO_DEADLINE;
 	/* MO-BLOCK: it counts as asleep, then has something been posted? */
-	if (!over(v, ctx))
+	if (!alone && !over(v, ctx))
 		rc = sleep_until(v, deadline);
 	get_up(v);
 	return rc;
@@ -348,7 +350,7 @@ bool evp_guarded_arm(struct evp_guest *g)
 		(void)arm_lanes(g);
 		v->armed = true;
 	}
-	lie_down(v);
+	lie_down(v, EVP_ARMED);
 	/* MO-BLOCK: as in doze() */
 	due = is_due(v, NULL);
 	evp_end();

@@ -114,6 +114,12 @@ struct evp_timer {
 	int64_t not_before; /* wall clock: not worth asking earlier */
 };
 
+enum evp_asleep {
+	EVP_AWAKE,
+	EVP_DOZING, /* in here: looks at its flag when it is woken */
+	EVP_ARMED,  /* by evp_arm(): the program may compute all the same */
+};
+
 /* One vCPU.  Written by its thread, unless said otherwise. */
 struct evp_vcpu {
 	struct evp_guest *guest;
@@ -131,7 +137,7 @@ struct evp_vcpu {
 	/* The rest is used by guarded guests only. */
 	struct evp_mutex chans;
 	evb_u32 tid;	 /* the thread that is this vCPU, 0: none.  vcpu.c */
-	evb_u32 asleep;	 /* wants its bell rung (MO-BLOCK) */
+	evb_u32 asleep;	 /* enum evp_asleep (MO-BLOCK) */
 	evb_u32 polling; /* ... for ports of other vCPUs, too (MO-POLL) */
 	evb_u32 interrupted; /* upcall signals that came */
 	bool armed;	     /* by evp_arm(), since the last evp_poll() */
@@ -189,6 +195,9 @@ struct evp_guest {
 	int nudge; /* rings the listener; -1 */
 };
 
+/* Between what a thread does and what its own signal handler does. */
+#define evp_barrier() __asm__ volatile("" : : : "memory")
+
 /* --- upcall.c --------------------------------------------------------------- */
 
 static inline evb_u8 *evp_upcall_flag(const struct evp_vcpu *v)
@@ -245,8 +254,8 @@ struct evp_vcpu *evp_mine(void);
 /* Something was posted to @v; @raised: its upcall flag was clear. */
 void evp_notice(struct evp_vcpu *v, bool raised);
 
-/* Wake @v, if it sleeps. */
-void evp_ring(struct evp_vcpu *v);
+/* Wake @v, if it sleeps.  True: it does, and looks at its flag now. */
+bool evp_ring(struct evp_vcpu *v);
 
 /* Something became pending: wake whoever is in SCHEDOP_poll. */
 void evp_notice_pollers(struct evp_guest *g);

@@ -153,7 +153,9 @@ static int shut_down(struct evp_guest *g, const void *arg)
 
 	if (evp_copy_in(&op, arg, sizeof(op)))
 		return -XEN_EFAULT;
-	evp_detach(g);
+	/* Other threads may still be in it. */
+	if (!g->guarded)
+		evp_detach(g);
 	exit(op.reason == SHUTDOWN_poweroff ? EXIT_SUCCESS : (int)op.reason);
 }
 

@@ -15,8 +15,8 @@
  *                           return from a call of this library
  *   this thread is inside   the call takes it when it returns: evp_end()
  *
- * Handler and interrupted code are one thread, so nothing orders them but the
- * compiler: barrier() stands where one must not be moved past the other.
+ * Handler and interrupted code are one thread, so all that could part them is
+ * the compiler: evp_barrier() stands where it must not.
  *
  * Reading order: posting, upcalls, inside, the signal.
  */
@@ -26,8 +26,6 @@
 #include "guest.h"
 
 #define MAX_UPCALLS 16 /* in a row, at one safe point */
-
-#define barrier() __asm__ volatile("" : : : "memory")
 
 /* --- posting ---------------------------------------------------------------- */
 
@@ -84,9 +82,9 @@ static void take_upcall(struct evp_vcpu *v)
 
 	v->stats.upcalls++;
 	before = evp_enter(v);
-	barrier();
+	evp_barrier();
 	v->guest->callback();
-	barrier();
+	evp_barrier();
 	(void)evp_enter(before);
 }
 
@@ -96,13 +94,13 @@ void evp_take_upcalls(struct evp_vcpu *v)
 
 	for (i = 0; i < MAX_UPCALLS && evp_is_deliverable(v); i++) {
 		evb_u8_store_relaxed(evp_upcall_mask(v), 1);
-		barrier();
+		evp_barrier();
 		/* The signal may have been here first. */
 		if (evb_u8_load_relaxed(evp_upcall_flag(v)))
 			take_upcall(v);
-		barrier();
+		evp_barrier();
 		evb_u8_store_relaxed(evp_upcall_mask(v), 0);
-		barrier();
+		evp_barrier();
 	}
 	/*
 	 * What a handler keeps sending to itself waits for the next time.  Where
@@ -122,7 +120,7 @@ unsigned long evg_plat_upcalls_save(struct evg_guest *evg)
 	/* Relaxed: the flag is set and the mask read by this thread only. */
 	saved = evb_u8_load_relaxed(evp_upcall_mask(v));
 	evb_u8_store_relaxed(evp_upcall_mask(v), 1);
-	barrier();
+	evp_barrier();
 	return saved;
 }
 
@@ -132,9 +130,9 @@ void evg_plat_upcalls_restore(struct evg_guest *evg, unsigned long saved)
 
 	if (!v)
 		return;
-	barrier();
+	evp_barrier();
 	evb_u8_store_relaxed(evp_upcall_mask(v), (uint8_t)saved);
-	barrier();
+	evp_barrier();
 	if (evp_is_deliverable(v))
 		evp_take_upcalls(v);
 }
@@ -150,7 +148,7 @@ static _Thread_local uint32_t inside;
 void evp_begin(void)
 {
 	inside++;
-	barrier();
+	evp_barrier();
 }
 
 static void take_all(int signal)
@@ -167,9 +165,9 @@ void evp_end(void)
 {
 	struct evp_vcpu *v;
 
-	barrier();
+	evp_barrier();
 	inside--;
-	barrier();
+	evp_barrier();
 	for (v = inside ? NULL : evp_mine(); v; v = v->next_mine) {
 		if (v->guest->signal && evp_is_deliverable(v))
 			evp_take_upcalls(v);

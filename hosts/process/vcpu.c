@@ -72,16 +72,20 @@ static void forget_mine(const struct evp_vcpu *v)
 
 /* --- telling ---------------------------------------------------------------- */
 
-void evp_ring(struct evp_vcpu *v)
+bool evp_ring(struct evp_vcpu *v)
 {
 	const uint64_t one = 1;
+	uint32_t was;
 	ssize_t n;
 
-	/* Whoever takes the mark rings, once. */
-	if (!evb_u32_xchg(&v->asleep, 0))
-		return;
+	/* Whoever takes the mark rings, once.  MO-BLOCK: as evp_notice() */
+	was = evb_u32_load(&v->asleep) ? evb_u32_xchg(&v->asleep, EVP_AWAKE)
+				       : EVP_AWAKE;
+	if (was == EVP_AWAKE)
+		return false;
 	n = write(v->bell, &one, sizeof(one));
 	(void)n; /* it is readable already, then */
+	return was == EVP_DOZING;
 }
 
 static void interrupt(const struct evp_vcpu *v)
@@ -96,10 +100,7 @@ static void interrupt(const struct evp_vcpu *v)
 void evp_notice(struct evp_vcpu *v, bool raised)
 {
 	/* MO-BLOCK: posted, then is it asleep?  Pairs with guarded.c doze() */
-	if (evb_u32_load(&v->asleep))
-		evp_ring(v);
-	/* It may have woken by itself, and be about to compute. */
-	if (raised && v->guest->signal)
+	if (!evp_ring(v) && raised && v->guest->signal)
 		interrupt(v);
 }
 
@@ -109,9 +110,8 @@ void evp_notice_pollers(struct evp_guest *g)
 
 	for (i = 0; i < g->nr_vcpus; i++) {
 		/* MO-POLL: as MO-BLOCK */
-		if (evb_u32_load(&g->vcpu[i].polling) &&
-		    evb_u32_load(&g->vcpu[i].asleep))
-			evp_ring(&g->vcpu[i]);
+		if (evb_u32_load(&g->vcpu[i].polling))
+			(void)evp_ring(&g->vcpu[i]);
 	}
 }
 
@@ -175,6 +175,7 @@ int evp_vcpu_enter(struct evp_guest *g, uint32_t vcpu)
 	evp_adopt_current(g);
 	evp_begin();
 	v->next_mine = mine;
+	evp_barrier();
 	mine = v;
 	if (g->signal)
 		let_in(g->signal);

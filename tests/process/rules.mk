@@ -7,6 +7,6 @@ $(TSAN_VCPUS): $(patsubst %.c,$(BUILD)/tsan/%.o,tests/process/test_vcpus.c $(EVP
 	$(tsan_program)
 
 # The fence there is between processes: not what this is about.
-$(BUILD)/tsan/hosts/process/lane.o: TSAN += -Wno-tsan
+$(BUILD)/tsan/hosts/process/lane.o: TSAN += $(if $(findstring clang,$(CC)),,-Wno-tsan)
 
 tests: $(TSAN_VCPUS)

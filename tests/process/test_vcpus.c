@@ -705,11 +705,11 @@ static void ipi_goes_round_four_computing_vcpus(void **state)
 
 	(void)state;
 	r.crew.arg = &r;
-	evb_u32_store(&r.left, 300 * NR);
+	evb_u32_store(&r.left, 60 * NR);
 	open_ipis(&r.crew, pass_on, &r);
 	run_crew(&r.crew);
 	for (i = 0; i < NR; i++)
-		assert_int_equal(evb_u32_load(&r.hops[i]), 300);
+		assert_int_equal(evb_u32_load(&r.hops[i]), 60);
 	assert_int_equal(evb_u32_load(&r.elsewhere), 0);
 	evp_detach(r.crew.g);
 }
