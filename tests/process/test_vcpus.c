@@ -12,6 +12,8 @@
 
 #include "harness.h"
 
+#include "hosts/process/guest.h"
+
 #define NR 4
 
 /* --- the crew --------------------------------------------------------------------- */
@@ -467,6 +469,96 @@ static void poll_wakes_for_ports_bound_to_other_vcpus(void **state)
 	poll_in_a_row(1);
 }
 
+/*
+ * vCPU 1 sleeps; vCPU 0 takes an event of its own from the same peer, which
+ * needs no bell any more then, and computes.
+ */
+struct nap {
+	struct crew crew;
+	evtchn_port_t port[2]; /* of vCPU 0 and 1, both to the same peer */
+	evb_u32 seen[2];
+	int to, from;
+};
+
+static void note_nap(struct evg_vcpu *v, evtchn_port_t port, void *ctx)
+{
+	struct nap *n = ctx;
+
+	CHECK(port == n->port[v->id]);
+	(void)evb_u32_add(&n->seen[v->id], 1);
+}
+
+static void two_senders(int from, int to, void *arg)
+{
+	struct evp_guest *g = attach(2);
+	evtchn_port_t port[2];
+	uint64_t i, what;
+
+	(void)arg;
+	for (i = 0; i < 2; i++)
+		port[i] = open_bound(g, 1, (evtchn_port_t)hear(from), ignore,
+				     NULL);
+	say(to, 0);
+	while ((what = hear(from)) < 2) {
+		CHECK(evg_notify(evp_evg(g), port[what]) == 0);
+		say(to, 0);
+	}
+	evp_detach(g);
+}
+
+static void send_nap(struct nap *n, uint64_t which)
+{
+	say(n->to, which);
+	(void)hear(n->from);
+}
+
+static void run_nap(struct crew *crew, uint32_t vcpu)
+{
+	struct nap *n = crew->arg;
+	uint32_t i;
+
+	if (vcpu == 1)
+		wait_for_the_end(crew, vcpu);
+	for (i = 1; vcpu == 0 && i <= 100; i++) {
+		while (!evb_u32_load(&crew->g->vcpu[1].asleep))
+			(void)sched_yield();
+		send_nap(n, 0);
+		while (evb_u32_load(&n->seen[0]) < i)
+			CHECK(evp_poll(crew->g) >= 0);
+		send_nap(n, 1);
+		while (evb_u32_load(&n->seen[1]) < i)
+			(void)sched_yield(); /* calls nothing of the library */
+	}
+	if (vcpu == 0)
+		end_shift(crew);
+}
+
+static void sleeping_vcpu_served_while_another_computes(void **state)
+{
+	static struct nap n;
+	struct child c = start_child(two_senders, NULL);
+	uint32_t i;
+
+	(void)state;
+	n = (struct nap){.crew = {.g = attach_vcpus(1, NR, 0), .run = run_nap},
+			 .to = c.to,
+			 .from = c.from};
+	n.crew.arg = &n;
+	open_ipis(&n.crew, ignore, NULL);
+	for (i = 0; i < 2; i++) {
+		n.port[i] = open_unbound(n.crew.g, 2, note_nap, &n);
+		CHECK(evg_bind_vcpu(evp_evg(n.crew.g), n.port[i], i) == 0);
+		say(c.to, n.port[i]);
+	}
+	(void)hear(c.from);
+	run_crew(&n.crew);
+	assert_int_equal(evb_u32_load(&n.seen[0]), 100);
+	assert_int_equal(evb_u32_load(&n.seen[1]), 100);
+	say(c.to, 2);
+	assert_int_equal(end_child(&c), 0);
+	evp_detach(n.crew.g);
+}
+
 /* A vCPU nobody is: what comes waits for the thread that will be it. */
 static void *be_vcpu_two(void *arg)
 {
@@ -779,6 +871,7 @@ int main(int argc, char **argv)
 		TEST(ports_move_under_load_nothing_lost_or_doubled),
 		TEST(poll_wakes_the_vcpu_that_polls),
 		TEST(poll_wakes_for_ports_bound_to_other_vcpus),
+		TEST(sleeping_vcpu_served_while_another_computes),
 		TEST(events_wait_for_a_vcpu_that_has_no_thread),
 		TEST(vcpus_are_the_attachments_own),
 		TEST(broker_ends_who_asks_for_no_or_too_many_vcpus),
