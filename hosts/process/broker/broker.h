@@ -161,7 +161,7 @@ struct evd_att {
 	uint32_t nr_awaited;
 	bool is_limited; /* opens nothing but channels to @limit */
 	domid_t limit;
-	uint32_t nr_claim_pages; /* it may still send */
+	uint32_t nr_claim_pages; /* it may still send, and nothing else */
 };
 
 /* Two lanes.  Index 0 and 1: the attachment, and the lane into it. */

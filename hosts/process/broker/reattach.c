@@ -299,7 +299,10 @@ static int open_claimed(struct evd_att *a, const struct evp_claim *m)
 	case EVTCHNSTAT_interdomain:
 		return open_end(a, m, &port);
 	case EVTCHNSTAT_virq:
-		return evc_bind_virq(d, m->number, m->vcpu, &port);
+		/* Only those of a vCPU are bound where they are notified. */
+		if (!evc_bind_virq(d, m->number, m->vcpu, &port))
+			return 0;
+		return evc_bind_virq(d, m->number, 0, &port);
 	case EVTCHNSTAT_ipi:
 		return evc_bind_ipi(d, m->vcpu, &port);
 	default: /* a number, not a state: a PIRQ is bound anew by its owner */
@@ -315,6 +318,7 @@ static void settle(struct evd_att *a, const struct evp_claim *m)
 
 	evd_own(d, m->port, a);
 	p->claimed = true;
+	(void)evc_bind_vcpu(&d->core, m->port, m->vcpu);
 	p->watched = m->watched && !evc_watch_peer(&d->core, m->port, true);
 	if (m->kind == EVTCHNSTAT_virq)
 		evd_post(d, m->port);
@@ -370,6 +374,10 @@ void evd_claims(struct evd_conn *c, const struct evp_claims *m)
 	for (i = 0; i < m->count; i++)
 		claim(a, &m->claim[i], &f);
 	unfill(a->dom, &f);
+	if (!m->last || a->limit == EVP_DOMID_ANY)
+		return;
+	(void)evd_restrict(a, a->limit);
+	evd_tell_place(a);
 }
 
 /* --- coming back ------------------------------------------------------------ */

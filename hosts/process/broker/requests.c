@@ -198,9 +198,11 @@ static void on_reattach(struct evd_conn *c, const union request *m,
 	} else {
 		p->nr_fds = 0;
 		attach(c, &r->who, p->fd[0]);
-		if (c->att && r->limit != EVP_DOMID_ANY)
-			(void)evd_restrict(c->att, r->limit);
 	}
+	if (c->att)
+		c->att->limit = r->limit; /* after the last claim */
+	else
+		evd_doom(c, NULL); /* its claims are under way */
 }
 
 static void on_claim(struct evd_conn *c, const union request *m,
@@ -539,7 +541,8 @@ static const struct row rows[] = {
 static bool is_for_limited(uint16_t type)
 {
 	return type == EVP_HYPERCALL || type == EVP_ACK || type == EVP_CLEAN ||
-	       type == EVP_TAKE_OVER || type == EVP_RESTRICT;
+	       type == EVP_TAKE_OVER || type == EVP_RESTRICT ||
+	       type == EVP_WATCH;
 }
 
 static const char *check(const struct evd_conn *c, const struct row *row,
@@ -547,7 +550,8 @@ static const char *check(const struct evd_conn *c, const struct row *row,
 {
 	if (row->open ? p->len < row->len : p->len != row->len)
 		return "a message of the wrong size";
-	if (!(row->states & 1u << c->state))
+	if (!(row->states & 1u << c->state) ||
+	    (c->att && c->att->nr_claim_pages && row->handle != on_claim))
 		return "a message at the wrong moment";
 	if (c->att && c->att->is_limited && !is_for_limited(p->u.hdr.type))
 		return "a message of one who gave that right up";
