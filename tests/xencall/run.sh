@@ -109,7 +109,8 @@ files_of_domain()
 	[ "$(as 0 stat -c %s /proc/xen/xsd_kva)" = 4096 ] || return 1
 	as 0 sh -c 'test -f /dev/xen/privcmd && test -r /proc/xen/privcmd &&
 		! test -e /proc/xen/xsd_port && ! test -e /dev/xen/evtchn &&
-		! cat /proc/xen/../capabilities &&
+		! test -e /proc/xen/../0/capabilities &&
+		! test -e /dev/xen/capabilities &&
 		echo 7 >/proc/xen/xsd_port && [ "$(cat /proc/xen/xsd_port)" = 7 ]'
 }
 if [ -e /proc/xen ] || [ -e /dev/xen ]; then
