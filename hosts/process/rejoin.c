@@ -288,7 +288,7 @@ bool evp_forget_old(struct evp_guest *g, evtchn_port_t port)
 			if (l->slot_port[slot] != port)
 				continue;
 			came |= evp_lane_take_slot(l->in, slot);
-			l->slot_port[slot] = EVP_SLOT_UNKNOWN;
+			evp_lane_name_slot(l, slot, EVP_SLOT_UNKNOWN);
 		}
 	}
 	return came;

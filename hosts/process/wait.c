@@ -108,6 +108,16 @@ struct evp_lane *evp_lane_new(void)
 	return l;
 }
 
+void evp_lane_name_slot(struct evp_lane *l, uint32_t slot, uint16_t what)
+{
+	uint64_t bit = 1ull << slot % 64, word = 1ull << slot / 64;
+	uint64_t *known = &l->known[slot / 64];
+
+	l->slot_port[slot] = what;
+	*known = what == EVP_SLOT_UNKNOWN ? *known & ~bit : *known | bit;
+	l->words = *known ? l->words | word : l->words & ~word;
+}
+
 void evp_lane_free(struct evp_lane *l)
 {
 	evp_lane_unmap(l->in);
@@ -180,13 +190,15 @@ static void take_word(struct evp_guest *g, struct evp_lane *l, uint32_t word)
 {
 	uint64_t bits = evp_lane_take_word(l->in, word);
 
-	for (; bits; bits = evb_without_lowest_bit(bits))
+	l->early[word] |= bits & ~l->known[word];
+	for (bits &= l->known[word]; bits; bits = evb_without_lowest_bit(bits))
 		take_bit(g, l, word * 64 + evb_lowest_bit(bits));
 }
 
 static void take_lane(struct evp_guest *g, struct evp_lane *l)
 {
-	uint64_t words = evp_lane_take_selector(l->in);
+	/* Whatever the peer wrote: our work is bounded by what it may send. */
+	uint64_t words = evp_lane_take_selector(l->in) & l->words;
 
 	for (; words; words = evb_without_lowest_bit(words))
 		take_word(g, l, evb_lowest_bit(words));

@@ -210,13 +210,15 @@ static int slow_to_close(int *unread)
 	return fd;
 }
 
-/* The broker's is the last one. */
+/* The broker's is the last one: it looks when ours is closed. */
 static int send_slow(int sock, enum evp_type type, size_t len)
 {
 	int unread, slow = slow_to_close(&unread);
 
+	CHECK(kill(broker.pid, SIGSTOP) == 0);
 	send_with_fds(sock, type, len, slow, 1);
 	(void)close(slow);
+	CHECK(kill(broker.pid, SIGCONT) == 0);
 	return unread;
 }
 
@@ -241,7 +243,6 @@ static void descriptor_slow_to_close_does_not_stop_the_broker(void **state)
 	CHECK(kill(broker.pid, SIGSTOP) == 0);
 	CHECK(send(fd, "garbage", 7, MSG_NOSIGNAL) == 7);
 	unread[2] = send_slow(fd, EVP_HELLO, sizeof(struct evp_hello));
-	CHECK(kill(broker.pid, SIGCONT) == 0);
 	expect_end(fd);
 	ask_something(keep);
 	/* Somebody reads at last, or goes. */

@@ -169,6 +169,8 @@ struct evd_pair {
 	struct evd_att *att[2];
 	struct evd_pair *next[2]; /* in att[i]'s list */
 	uint64_t id[2];
+	int bell[2];			  /* of the lane into att[i] */
+	uint32_t nr_live;		  /* links that may be sent on */
 	uint64_t used[2][EVP_LANE_WORDS]; /* slots */
 };
 
@@ -353,6 +355,10 @@ void evd_pairs_drop(struct evd_att *a);
 /* The pair between two attachments, made if need be.  NULL: no room. */
 struct evd_pair *evd_pair_get(struct evd_broker *b, struct evd_att *x,
 			      struct evd_att *y);
+/* One more link uses it, and one less. */
+void evd_pair_use(struct evd_pair *p);
+void evd_pair_unuse(struct evd_pair *p);
+
 /* Which side of the pair is @a? */
 unsigned int evd_pair_side(const struct evd_pair *p, const struct evd_att *a);
 

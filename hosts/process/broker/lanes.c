@@ -8,6 +8,7 @@
  * Bells and pages between two attachments exist only in these two.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -159,6 +160,49 @@ int evd_attach(struct evd_conn *c, struct evd_dom *d,
 	return 0;
 }
 
+/*
+ * The receivers listen to the bells of a pair while a link uses it.  Whoever
+ * holds a bell longer than that rings nothing.  A bell is never read, so one
+ * that rang meanwhile rings at once when it is listened to again, and nobody
+ * misses that his lane is armed no more.
+ *
+ * The kernel knows a bell by the number it had when it was put in: we keep it.
+ */
+static void listen_to(const struct evd_pair *p, int op)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		struct epoll_event ev = {.events = EPOLLIN | EPOLLET,
+					 .data.u64 = p->id[i]};
+
+		(void)epoll_ctl(p->att[i]->epoll, op, p->bell[i], &ev);
+	}
+}
+
+void evd_pair_use(struct evd_pair *p)
+{
+	if (p->nr_live++ == 0)
+		listen_to(p, EPOLL_CTL_ADD);
+}
+
+void evd_pair_unuse(struct evd_pair *p)
+{
+	if (--p->nr_live == 0)
+		listen_to(p, EPOLL_CTL_DEL);
+}
+
+static void free_pair(struct evd_pair *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		if (p->bell[i] >= 0)
+			evd_bury(p->bell[i]);
+	}
+	free(p);
+}
+
 static void drop_pair(struct evd_pair *p, unsigned int dead)
 {
 	unsigned int side = !dead;
@@ -169,10 +213,12 @@ static void drop_pair(struct evd_pair *p, unsigned int dead)
 	while (*at != p)
 		at = &(*at)->next[evd_pair_side(*at, a)];
 	*at = p->next[side];
+	if (p->nr_live)
+		listen_to(p, EPOLL_CTL_DEL);
 	evd_links_forget_pair(a, p);
 	evp_hdr_init(&m.hdr, EVP_LANE_GONE, sizeof(m), 0);
 	evd_send(a->conn, &m, sizeof(m), NULL, 0);
-	free(p);
+	free_pair(p);
 }
 
 void evd_pairs_drop(struct evd_att *a)
@@ -208,65 +254,45 @@ unsigned int evd_pair_side(const struct evd_pair *p, const struct evd_att *a)
 	return p->att[1] == a;
 }
 
-/* Page and bell of the lane into att[side]. */
-static int make_lane(struct evd_pair *p, unsigned int side, int *page,
-		     int *bell)
-{
-	int rc = evp_lane_create(page, NULL);
-
-	if (rc)
-		return rc;
-	*bell = make_bell(p->att[side]->epoll, p->id[side]);
-	if (*bell >= 0)
-		return 0;
-	(void)close(*page);
-	*page = -1;
-	return *bell;
-}
-
-/* @page, @bell: of the lanes into att[0] and att[1]; taken over. */
+/* @page: of the lanes into att[0] and att[1].  @page, @bell: taken over. */
 static void tell_side(struct evd_pair *p, unsigned int side, const int *page,
-		      const int *bell)
+		      int bell)
 {
 	struct evd_att *other = p->att[!side];
 	struct evp_lane_msg m = {.in = p->id[side],
 				 .out = p->id[!side],
 				 .peer_domid = other->dom->core.domid,
 				 .peer_pid = (uint32_t)other->conn->pid};
-	int fd[3] = {page[side], page[!side], bell[!side]};
+	int fd[3] = {page[side], page[!side], bell};
 
 	evp_hdr_init(&m.hdr, EVP_LANE, sizeof(m), 0);
 	evd_send(p->att[side]->conn, &m, sizeof(m), fd, 3);
 }
 
-static int tell_both(struct evd_pair *p, int *page, int *bell)
-{
-	int copy[2] = {dup(page[0]), dup(page[1])};
-
-	if (copy[0] < 0 || copy[1] < 0) {
-		close_all(copy, 2);
-		return -EMFILE;
-	}
-	tell_side(p, 0, page, bell);
-	tell_side(p, 1, copy, bell);
-	return 0;
-}
-
+/* Pages, and copies of them and of the bells: to be given away. */
 static int equip_pair(struct evd_pair *p)
 {
-	int page[2] = {-1, -1}, bell[2] = {-1, -1};
-	int rc = make_lane(p, 0, &page[0], &bell[0]);
+	int fd[6] = {-1, -1, -1, -1, -1, -1};
+	unsigned int i;
+	int rc = 0;
 
-	if (rc)
-		return rc;
-	rc = make_lane(p, 1, &page[1], &bell[1]);
-	if (!rc)
-		rc = tell_both(p, page, bell);
-	if (rc) {
-		close_all(page, 2);
-		close_all(bell, 2);
+	for (i = 0; i < 2 && !rc; i++) {
+		rc = evp_lane_create(&fd[i], NULL);
+		if (rc)
+			break;
+		p->bell[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		fd[2 + i] = fcntl(fd[i], F_DUPFD_CLOEXEC, 0);
+		fd[4 + i] = fcntl(p->bell[i], F_DUPFD_CLOEXEC, 0);
+		if (fd[2 + i] < 0 || fd[4 + i] < 0)
+			rc = -EMFILE;
 	}
-	return rc;
+	if (rc) {
+		close_all(fd, 6);
+		return rc;
+	}
+	tell_side(p, 0, fd, fd[5]);
+	tell_side(p, 1, fd + 2, fd[4]);
+	return 0;
 }
 
 static struct evd_pair *find_pair(const struct evd_att *x,
@@ -291,6 +317,7 @@ struct evd_pair *evd_pair_get(struct evd_broker *b, struct evd_att *x,
 	if (p) {
 		p->att[0] = x;
 		p->att[1] = y;
+		p->bell[0] = p->bell[1] = -1;
 		p->id[0] = ++b->last_id;
 		p->id[1] = ++b->last_id;
 		rc = equip_pair(p);
@@ -298,7 +325,8 @@ struct evd_pair *evd_pair_get(struct evd_broker *b, struct evd_att *x,
 	if (rc) {
 		evd_log(x->conn, "no lane to domain %u: %s", y->dom->core.domid,
 			strerror(-rc));
-		free(p);
+		if (p)
+			free_pair(p);
 		return NULL;
 	}
 	p->next[0] = x->pairs;
