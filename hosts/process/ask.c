@@ -80,9 +80,15 @@ int evp_ask_result(struct evp_guest *g, const struct evp_hdr *m, void *arg,
 
 int evp_ask_broker(struct evp_guest *g, uint32_t cmd, void *arg, size_t len)
 {
-	struct evp_hypercall m = {.nr = __HYPERVISOR_event_channel_op,
-				  .cmd = cmd,
-				  .arg_len = (uint32_t)len};
+	return evp_ask_hypercall(g, __HYPERVISOR_event_channel_op, cmd, arg,
+				 len);
+}
+
+int evp_ask_hypercall(struct evp_guest *g, uint32_t nr, uint32_t cmd, void *arg,
+		      size_t len)
+{
+	struct evp_hypercall m = {
+		.nr = nr, .cmd = cmd, .arg_len = (uint32_t)len};
 
 	if (len)
 		memcpy(m.arg, arg, len);

@@ -255,7 +255,7 @@ int evp_control_connect(const char *path, int *fd)
 }
 
 /* The answer must be a @type, and no shorter than @len. */
-static int check_answer(struct evp_packet *p, enum evp_type type, size_t len)
+int evp_check_answer(const struct evp_packet *p, enum evp_type type, size_t len)
 {
 	const struct evp_refused *no = (const void *)p->u.bytes;
 
@@ -277,7 +277,7 @@ static int receive(int fd, struct evp_packet *p, enum evp_type type, size_t len)
 		return evp_fail(rc, "the other end is no evtchnd");
 	if (rc)
 		return evp_fail(rc, "the broker closed the connection");
-	rc = check_answer(p, type, len);
+	rc = evp_check_answer(p, type, len);
 	if (rc || (type != EVP_ATTACHED && type != EVP_GRANT_MAPPED))
 		evp_packet_close_fds(p);
 	return rc;

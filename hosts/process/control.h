@@ -64,6 +64,22 @@ int evp_control_raise(int fd, uint32_t virq, uint32_t domid);
  */
 int evp_control_delegate(int fd, uint32_t virq, uint32_t domid);
 
+/*
+ * From now on PIRQ @line, below EVP_NR_LINES, is @desc, which stays the caller's:
+ * something of which epoll(7) tells when it is readable.  Domain @domid, and
+ * domain 0, may bind it; the line ends with that domain.  And let another one
+ * bind it.
+ *   -EINVAL  no such line; or a descriptor whose poll(2) the broker cannot trust:
+ *            files, epoll and signalfd descriptors, Unix sockets, ...
+ *   -EPERM   not pollable (EPOLL_CTL_ADD says so); or as above
+ *   -EEXIST  the line is another descriptor already
+ *   -ENOSPC  there are too many lines
+ *   -ENOENT  PERMIT: there is no such line
+ *   -ESRCH   no such domain
+ */
+int evp_control_line(int fd, uint32_t line, int desc, uint32_t domid);
+int evp_control_permit(int fd, uint32_t line, uint32_t domid);
+
 /* --- building blocks, also for the tests ----------------------------------- */
 
 #define EVP_FDS_MAX 3
@@ -111,6 +127,10 @@ int evp_ask(int fd, const void *msg, size_t len, struct evp_packet *p,
 /* The same, with the descriptor @with sent along; it stays open here. */
 int evp_ask_with(int fd, const void *msg, size_t len, int with,
 		 struct evp_packet *p, enum evp_type type, size_t min_len);
+
+/* Is this the answer to expect?  0, or as evp_ask(). */
+int evp_check_answer(const struct evp_packet *p, enum evp_type type,
+		     size_t min_len);
 
 /* Fill a name field of a message, cutting what is too long. */
 void evp_copy_name(char *to, const char *name);

@@ -27,3 +27,26 @@ int evp_control_delegate(int fd, uint32_t virq, uint32_t domid)
 {
 	return ask_virq(fd, EVP_VIRQ_DELEGATE, virq, domid);
 }
+
+static int ask_line(int fd, enum evp_type type, uint32_t line, int desc,
+		    uint32_t domid)
+{
+	struct evp_line m = {.line = line, .domid = domid};
+	struct evp_packet p;
+
+	evp_hdr_init(&m.hdr, type, sizeof(m), 6);
+	return evp_ask_with(fd, &m, sizeof(m), desc, &p, EVP_LINE_DONE,
+			    sizeof(struct evp_line_done));
+}
+
+int evp_control_line(int fd, uint32_t line, int desc, uint32_t domid)
+{
+	if (desc < 0)
+		return evp_fail(-EBADF, "%d is no descriptor", desc);
+	return ask_line(fd, EVP_LINE, line, desc, domid);
+}
+
+int evp_control_permit(int fd, uint32_t line, uint32_t domid)
+{
+	return ask_line(fd, EVP_PERMIT, line, -1, domid);
+}

@@ -430,6 +430,9 @@ int evp_ask_broker(struct evp_guest *g, uint32_t cmd, void *arg, size_t len);
 /* The same for any question, with seq ++g->seq, that RESULT answers. */
 int evp_ask_result(struct evp_guest *g, const struct evp_hdr *m, void *arg,
 		   size_t len);
+/* Another hypercall than event_channel_op. */
+int evp_ask_hypercall(struct evp_guest *g, uint32_t nr, uint32_t cmd, void *arg,
+		      size_t len);
 
 /* Is @port open, and ours? */
 bool evp_is_open(struct evp_guest *g, evtchn_port_t port, int *rc);
@@ -469,6 +472,10 @@ void evp_timers_closed(struct evp_guest *g, evtchn_port_t port);
 
 /* VCPUOP_*_timer. */
 int evp_timer_op(struct evp_vcpu *v, unsigned int cmd, const void *arg);
+
+/* --- pirq.c ----------------------------------------------------------------- */
+
+int evp_physdev_op(struct evp_guest *g, unsigned int cmd, void *arg);
 
 /* --- sched.c ---------------------------------------------------------------- */
 

@@ -539,6 +539,8 @@ trap(struct evp_vcpu *v, unsigned int nr, unsigned int cmd, void *arg)
 		return evp_sched_op(v, cmd, arg);
 	case __HYPERVISOR_vcpu_op:
 		return vcpu_op(v, cmd, arg);
+	case __HYPERVISOR_physdev_op:
+		return evp_physdev_op(v->guest, cmd, arg);
 	case __HYPERVISOR_callback_op:
 		return callback_op(v->guest, cmd, arg);
 	default: /* a number, not a state */

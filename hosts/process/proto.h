@@ -99,6 +99,8 @@ enum evp_type {
 	EVP_REATTACH = 28,	/* REATTACHED; each with a descriptor */
 	EVP_CLAIM = 29,		/* no answer */
 	EVP_VIRQ = 21,		/* VIRQ_DONE */
+	EVP_LINE = 22,		/* LINE_DONE; comes with a descriptor */
+	EVP_PERMIT = 23,	/* LINE_DONE */
 	/* answers; seq is that of the question */
 	EVP_WELCOME = 32,
 	EVP_REFUSED = 33, /* to any question but those RESULT answers */
@@ -115,6 +117,7 @@ enum evp_type {
 	EVP_TAKEN_OVER = 47,
 	EVP_REATTACHED = 56,
 	EVP_VIRQ_DONE = 50,
+	EVP_LINE_DONE = 51,
 	/* news; seq is 0 */
 	EVP_LANE = 64, /* with three descriptors */
 	EVP_CONNECT = 65,
@@ -169,7 +172,7 @@ struct evp_adopt {
 
 struct evp_hypercall {
 	struct evp_hdr hdr;
-	uint32_t nr; /* __HYPERVISOR_event_channel_op; others: -XEN_ENOSYS */
+	uint32_t nr; /* __HYPERVISOR_event_channel_op, _physdev_op */
 	uint32_t cmd;
 	uint32_t vcpu;
 	uint32_t arg_len;	  /* 0 .. EVP_ARG_MAX */
@@ -254,6 +257,18 @@ struct evp_virq {
 	uint32_t virq;
 	uint32_t domid;
 	uint32_t pad;
+};
+
+#define EVP_NR_LINES 256
+
+/*
+ * LINE: PIRQ @line is the descriptor sent along, until domain @domid ends, which
+ * may bind it.  PERMIT: @domid may bind that line, too.
+ */
+struct evp_line {
+	struct evp_hdr hdr;
+	uint32_t line; /* below EVP_NR_LINES */
+	uint32_t domid;
 };
 
 /* ACK: answers DISCONNECT.  CLEAN: answers RETIRE. */
@@ -398,6 +413,10 @@ struct evp_virq_done {
 	struct evp_hdr hdr;
 	uint32_t nr_raised; /* ports; 0: nobody has bound it */
 	uint32_t pad;
+};
+
+struct evp_line_done {
+	struct evp_hdr hdr;
 };
 
 /* --- news ------------------------------------------------------------------ */

@@ -20,6 +20,7 @@ EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/grant_share.c \
 	hosts/process/notice.c \
 	hosts/process/rejoin.c \
+	hosts/process/pirq.c \
 	hosts/process/sched.c \
 	hosts/process/session.c \
 	hosts/process/takeover.c \
@@ -32,6 +33,7 @@ EVTCHND_SRCS := \
 	hosts/process/broker/account.c \
 	hosts/process/broker/bury.c \
 	hosts/process/broker/conn.c \
+	hosts/process/broker/console.c \
 	hosts/process/broker/deliver_lane.c \
 	hosts/process/broker/domain.c \
 	hosts/process/broker/dominfo.c \
@@ -53,6 +55,7 @@ EVTCHND_SRCS := \
 	hosts/process/broker/policy.c \
 	hosts/process/broker/policy_file.c \
 	hosts/process/broker/reattach.c \
+	hosts/process/broker/pirq.c \
 	hosts/process/broker/requests.c \
 	hosts/process/broker/takeover.c \
 	hosts/process/broker/virq.c \

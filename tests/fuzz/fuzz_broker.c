@@ -18,6 +18,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include <abi/physdev.h>
+
 #include "check.h"
 #include "fuzz.h"
 
@@ -72,6 +74,32 @@ static void check_attachments(const struct evd_dom *d)
 	}
 }
 
+static bool is_domain(const struct evd_dom *d)
+{
+	const struct evd_dom *other = broker.doms;
+
+	while (other && other != d)
+		other = other->next;
+	return other != NULL;
+}
+
+/* Lines are owned and bound by domains there are, and bound as the core says. */
+static void check_lines(void)
+{
+	const struct evd_line *l;
+	uint32_t i, n = 0;
+
+	for (i = 0; i < EVP_NR_LINES; i++) {
+		l = &broker.line[i];
+		n += l->owner != NULL;
+		FUZZ_CHECK(!l->owner || is_domain(l->owner));
+		FUZZ_CHECK(!l->guest || (l->owner && is_domain(l->guest)));
+		FUZZ_CHECK(!l->guest || evb_u32_load(&l->guest->pirq_port[i]));
+		FUZZ_CHECK(l->guest || !l->in_flight);
+	}
+	FUZZ_CHECK(n == broker.nr_lines);
+}
+
 /* --- the broker's turns -------------------------------------------------- */
 
 static void check_broker(void)
@@ -87,6 +115,7 @@ static void check_broker(void)
 		n++;
 	}
 	FUZZ_CHECK(n == broker.nr_doms);
+	check_lines();
 }
 
 /* Until there is nothing to do. */
@@ -151,7 +180,7 @@ static int take_fd(struct tape *t, int *other)
 		(void)close(fd[1]);
 		return fd[0];
 	case 3:
-		return eventfd(0, EFD_CLOEXEC);
+		return eventfd(1, EFD_CLOEXEC);
 	case 4:
 		return open("/dev/null", O_RDONLY);
 	default: /* a number, not a state */
@@ -214,10 +243,21 @@ static void send_raw(struct tape *t, struct peer *p)
 	post(t, p, bytes, len, tape_u8(t) % 8 ? 0 : 1);
 }
 
+static size_t fill_physdev(struct tape *t, struct evp_hypercall *m)
+{
+	m->nr = __HYPERVISOR_physdev_op;
+	m->cmd = tape_u8(t) % 2 ? PHYSDEVOP_eoi : PHYSDEVOP_irq_status_query;
+	m->arg[0] = tape_u8(t) % 5;
+	m->arg_len = sizeof(struct physdev_irq_status_query);
+	return offsetof(struct evp_hypercall, arg) + m->arg_len;
+}
+
 static size_t fill_hypercall(struct tape *t, struct evp_hypercall *m)
 {
 	uint8_t b = tape_u8(t);
 
+	if (b >= 232 && b < 240)
+		return fill_physdev(t, m);
 	m->cmd = b % FUZZ_NR_OPS;
 	m->nr = b < 240 ? __HYPERVISOR_event_channel_op : b;
 	m->vcpu = b == 255;
@@ -239,6 +279,7 @@ union message {
 	struct evp_list list;
 	struct evp_link_msg link;
 	struct evp_virq virq;
+	struct evp_line line;
 };
 
 static uint16_t take_domid(struct tape *t)
@@ -278,6 +319,11 @@ static size_t fill_message(struct tape *t, uint16_t type, union message *m)
 		m->virq.virq = tape_u8(t) % (NR_VIRQS + 1);
 		m->virq.domid = take_domid(t);
 		return sizeof(m->virq);
+	case EVP_LINE:
+	case EVP_PERMIT:
+		m->line.line = tape_u8(t) % 4;
+		m->line.domid = tape_u8(t) % 4;
+		return sizeof(m->line);
 	default: /* a number, not a state */
 		return sizeof(m->hdr);
 	}
@@ -286,7 +332,8 @@ static size_t fill_message(struct tape *t, uint16_t type, union message *m)
 /* The first ones, or one of those that came later. */
 static uint16_t take_type(struct tape *t)
 {
-	static const uint16_t later[] = {EVP_CLEAN + 1, EVP_VIRQ};
+	static const uint16_t later[] = {EVP_CLEAN + 1, EVP_VIRQ, EVP_LINE,
+					 EVP_PERMIT};
 	uint16_t type = tape_u8(t) % (EVP_CLEAN + 2);
 
 	if (type > EVP_CLEAN)
@@ -300,7 +347,7 @@ static void send_message(struct tape *t, struct peer *p)
 	union message m = {.hdr = {0}};
 	uint16_t type = take_type(t);
 	size_t len = fill_message(t, type, &m);
-	unsigned int nr_fds = type == EVP_ADOPT;
+	unsigned int nr_fds = type == EVP_ADOPT || type == EVP_LINE;
 	uint8_t b = tape_u8(t);
 
 	evp_hdr_init(&m.hdr, type, len, tape_u8(t));
@@ -410,7 +457,7 @@ static void check_answer(const struct evp_packet *m)
 
 	FUZZ_CHECK(m->u.hdr.version == EVP_VERSION);
 	FUZZ_CHECK((type >= EVP_WELCOME && type <= EVP_LIST_PAGE) ||
-		   type == EVP_VIRQ_DONE ||
+		   type == EVP_VIRQ_DONE || type == EVP_LINE_DONE ||
 		   (type >= EVP_LANE && type <= EVP_LANE_GONE));
 	if (type >= EVP_LANE)
 		FUZZ_CHECK(m->u.hdr.seq == 0);

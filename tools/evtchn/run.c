@@ -27,6 +27,7 @@
 #include "child.h"
 #include "cli.h"
 #include "commands.h"
+#include "lines.h"
 #include "socket.h"
 #include "xen.h"
 
@@ -37,6 +38,7 @@ struct request {
 	char name[EVP_NAME_MAX];
 	uint32_t domid; /* or EVP_DOMID_ANY */
 	bool xen;	/* a program written for Xen */
+	struct lines lines;
 	char **program;
 };
 
@@ -57,6 +59,12 @@ static int print_help(void)
 	     "  -n, --name NAME    the name of the domain, if it is a new "
 	     "one;\n"
 	     "                     without it, the program's name\n"
+	     "  -p, --pirq N=PATH  let it bind PIRQ N, 0 to 255, which is the "
+	     "device,\n"
+	     "                     terminal or pipe PATH until the domain "
+	     "ends;\n"
+	     "                     --pirq N: the one that is there; up to 16 "
+	     "times\n"
 	     "  -s, --socket PATH  the broker's socket\n"
 	     "  -x, --xen          PROGRAM was made for Xen: give it our "
 	     "libraries\n"
@@ -92,6 +100,7 @@ static int print_help(void)
 static const struct option options[] = {
 	{"domain", required_argument, NULL, 'd'},
 	{"name", required_argument, NULL, 'n'},
+	{"pirq", required_argument, NULL, 'p'},
 	{"socket", required_argument, NULL, 's'},
 	{"xen", no_argument, NULL, 'x'},
 	{"help", no_argument, NULL, 'h'},
@@ -141,7 +150,7 @@ static int parse(int argc, char **argv, struct request *r)
 	uint16_t domid;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "+:d:n:s:xh", options, NULL)) >=
+	while ((c = getopt_long(argc, argv, "+:d:n:p:s:xh", options, NULL)) >=
 	       0) {
 		switch (c) {
 		case 'd':
@@ -151,6 +160,10 @@ static int parse(int argc, char **argv, struct request *r)
 			break;
 		case 'n':
 			if (!take_name(r, optarg))
+				return EXIT_MISUSE;
+			break;
+		case 'p':
+			if (!lines_take(command, &r->lines, optarg))
 				return EXIT_MISUSE;
 			break;
 		case 's':
@@ -284,6 +297,7 @@ int cmd_run(int argc, char **argv)
 		    : reserve_here(&r, &fd, &domid);
 	if (ok && r.xen)
 		ok = xen_prepare(command, r.socket, theirs, domid);
+	ok = ok && lines_make(command, &r.lines, r.socket, domid);
 	if (!ok || !announce(&r, fd, domid))
 		return EXIT_NOTHING;
 

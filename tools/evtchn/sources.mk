@@ -9,6 +9,7 @@ EVTCHN_SRCS := \
 	tools/evtchn/child.c \
 	tools/evtchn/xen.c \
 	tools/evtchn/ls.c \
+	tools/evtchn/lines.c \
 	tools/evtchn/virq.c \
 	tools/evtchn/listing.c \
 	tools/evtchn/listing_print.c

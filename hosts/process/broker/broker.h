@@ -38,6 +38,7 @@
 #include "../lane.h"
 #include "../proto.h"
 #include "policy.h"
+#include "sources.h"
 
 #define EVD_MAX_CONNS	 8192
 #define EVD_MAX_ATTS	 1024 /* of one domain */
@@ -48,7 +49,7 @@
 #define EVD_MSGS_IN_TURN 16	    /* of one peer before others get theirs */
 #define EVD_FDS_PER_CONN 4	    /* socket, epoll, bell, one in flight */
 #define EVD_FDS_PER_ATT	 2	    /* epoll, bell */
-#define EVD_FDS_RESERVED 32
+#define EVD_FDS_RESERVED (32 + EVD_MAX_LINES)
 #define EVD_MAX_REGIONS	 8192  /* descriptors kept for grants: grants.h */
 #define EVD_IDLE_MS	 10000 /* look again whether nobody wants us */
 #define EVD_RETRY_MS	 1000 /* accept again after running out of descriptors */
@@ -128,6 +129,8 @@ struct evd_dom {
 	struct evc_channel *bucket[EVD_NR_BUCKETS];
 	struct evd_port *port[EVD_NR_BUCKETS];
 	uint64_t map[EVC_MAP_WORDS(EVD_NR_BUCKETS)];
+	evb_u32 pirq_port[EVP_NR_LINES];
+	uint64_t may_bind[EVP_NR_LINES / 64]; /* lines */
 	void *page;
 	struct evd_broker *broker;
 	struct evd_dom *next;
@@ -242,6 +245,10 @@ struct evd_broker {
 	int64_t look_at; /* at the halves, in ms */
 	int look_ms;
 	uint32_t nr_regions, max_regions;
+	struct evd_line line[EVP_NR_LINES];
+	uint32_t nr_lines;
+	int console; /* if has_console */
+	bool has_console;
 	/* The hypercall being executed: whose, and what is guest memory in it. */
 	struct evd_att *caller;
 	uint8_t *arg;
@@ -553,13 +560,6 @@ void evd_list_ports(struct evd_conn *c, const struct evp_list *m);
 void evd_make_handle(struct evd_dom *d);
 
 void evd_list_dominfo(struct evd_conn *c, const struct evp_dominfo *m);
-/* --- virq.c ----------------------------------------------------------------- */
-
-/* May @c act on the machine, not only on a domain of its own? */
-bool evd_may_control(const struct evd_conn *c);
-
-void evd_virq(struct evd_conn *c, const struct evp_virq *m);
-
 /* --- listen.c --------------------------------------------------------------- */
 
 /* Bind @b->path.  Returns 0, or -errno after saying on stderr why not. */

@@ -58,6 +58,8 @@ static int init_core(struct evd_dom *d, uint32_t domid)
 		.bucket = d->bucket,
 		.nr_buckets = EVD_NR_BUCKETS,
 		.map = d->map,
+		.pirq_port = d->pirq_port,
+		.nr_pirqs = EVP_NR_LINES,
 		.max_port = EVC_NO_LIMIT,
 		.privileged = domid == 0,
 		.deliver = &evd_deliver,
@@ -186,6 +188,7 @@ static void take_away(struct evd_dom *d)
 	b->dom[d->core.domid] = NULL;
 	b->nr_doms--;
 	evd_account_remove(d);
+	evd_lines_forget(d);
 	free_dom(d);
 	evc_virq_raise_global(&b->machine, VIRQ_DOM_EXC);
 }

@@ -5,7 +5,7 @@
  * "Guest memory" is the argument bytes of the message being handled, which the
  * core sees at address EVD_ARG_ADDR.  There is one thread and no nesting, so
  * nothing ever contends for a lock, and there are no vCPUs to kick: delivery
- * went into a lane.
+ * went into a lane.  The hooks for PIRQs are in pirq.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -110,36 +110,7 @@ void evc_host_relax(void)
 {
 }
 
-/* No PIRQs yet: no domain has any, so these are not reached. */
-int evc_host_pirq_permit(struct evc_domain *d, uint32_t pirq)
-{
-	(void)d;
-	(void)pirq;
-	return -XEN_EPERM;
-}
-
-int evc_host_pirq_bind(struct evc_domain *d, uint32_t pirq, uint32_t flags)
-{
-	(void)d;
-	(void)pirq;
-	(void)flags;
-	return -XEN_EINVAL;
-}
-
-void evc_host_pirq_unbind(struct evc_domain *d, uint32_t pirq)
-{
-	(void)d;
-	(void)pirq;
-}
-
-void evc_host_pirq_move(struct evc_domain *d, uint32_t pirq, uint32_t vcpu)
-{
-	(void)d;
-	(void)pirq;
-	(void)vcpu;
-}
-
-/* No domain was lent memory for FIFO, so these are not reached either. */
+/* No domain was lent memory for FIFO, so these are not reached. */
 void *evc_host_map_frame(struct evc_domain *d, uint64_t gfn)
 {
 	(void)d;

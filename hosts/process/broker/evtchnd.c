@@ -44,6 +44,9 @@ static const char help[] =
 	"  --ready-fd N    stay in the foreground; write a byte to descriptor "
 	"N\n"
 	"                  and close it when connections are accepted\n"
+	"  --console PATH  raise VIRQ_CONSOLE when this terminal or pipe has "
+	"input;\n"
+	"                  -: standard input\n"
 	"  --exit-idle     leave when the last connection has gone\n"
 	"  --verbose       say on stderr who leaves; keep stderr\n"
 	"  --version       print the version\n"
@@ -58,7 +61,7 @@ static const char help[] =
 
 struct options {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
-	const char *socket, *policy;
+	const char *socket, *policy, *console;
 	long ready_fd, mode;
 	bool foreground, exit_idle, verbose;
 };
@@ -97,6 +100,7 @@ static const struct option flags[] = {
 	{"policy", required_argument, NULL, 'p'},
 	{"mode", required_argument, NULL, 'm'},
 	{"ready-fd", required_argument, NULL, 'r'},
+	{"console", required_argument, NULL, 'c'},
 	{"exit-idle", no_argument, NULL, 'i'},
 	{"foreground", no_argument, NULL, 'f'},
 	{"verbose", no_argument, NULL, 'v'},
@@ -119,6 +123,9 @@ static int take_flag(int c, char **argv, struct options *o)
 		return parse_mode(optarg, &o->mode);
 	case 'r':
 		return parse_fd(optarg, &o->ready_fd);
+	case 'c':
+		o->console = optarg;
+		return 0;
 	case 'i':
 		o->exit_idle = true;
 		return 0;
@@ -290,6 +297,8 @@ int main(int argc, char **argv)
 	set_limits(&b);
 	evc_machine_init(&b.machine, false, &b);
 	evd_number_broker(&b);
+	if (o.console && evd_console_open(&b, o.console))
+		return EXIT_USAGE;
 	evd_hold_signals(&b);
 	evp_close_foreign = evd_bury;
 	if (evd_listen(&b))

@@ -226,13 +226,15 @@ void evd_hypercall(struct evd_conn *c, const struct evp_hypercall *m)
 	r->rc = -XEN_ENOSYS;
 	if (m->nr == __HYPERVISOR_event_channel_op)
 		r->rc = perform(c, m->cmd, r);
+	else if (m->nr == __HYPERVISOR_physdev_op)
+		r->rc = evd_physdev(c, m->cmd, r);
 	if (r->rc == -XEN_ERESTART) {
 		c->resetting = true;
 		c->broker->nr_resetting++;
 		c->reset_seq = m->hdr.seq;
 		return;
 	}
-	if (r->rc == 0)
+	if (r->rc == 0 && m->nr == __HYPERVISOR_event_channel_op)
 		follow_up(c, m->cmd, r);
 	answer(c, r, m->hdr.seq);
 }

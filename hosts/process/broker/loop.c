@@ -105,7 +105,8 @@ static void dispatch(struct evd_broker *b, const struct epoll_event *ev)
 			stop_accepting(b);
 	} else if (ev->data.ptr == &signal_tag) {
 		on_signal(b);
-	} else {
+	} else if (!evd_line_event(b, ev->data.ptr) &&
+		   !evd_console_event(b, ev->data.ptr)) {
 		on_conn(ev->data.ptr, ev->events);
 	}
 }
@@ -235,6 +236,8 @@ int evd_run(struct evd_broker *b)
 		rc = watch(b, b->listener, &listener_tag);
 	if (!rc)
 		rc = open_signals(b);
+	if (!rc)
+		rc = evd_console_watch(b);
 	while (!rc && !b->is_over)
 		rc = turn(b, &more);
 	if (rc)

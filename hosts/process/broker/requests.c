@@ -35,6 +35,7 @@ union request {
 	struct evp_reattach reattach;
 	struct evp_claims claims;
 	struct evp_virq virq;
+	struct evp_line line;
 };
 
 /* A name goes to other people's terminals. */
@@ -406,6 +407,20 @@ static void on_virq(struct evd_conn *c, const union request *m,
 	evd_virq(c, &m->virq);
 }
 
+static void on_line(struct evd_conn *c, const union request *m,
+		    struct evp_packet *p)
+{
+	/* Its descriptor is not taken over: evd_line() makes its own. */
+	evd_line(c, &m->line, p->fd[0]);
+}
+
+static void on_permit(struct evd_conn *c, const union request *m,
+		      struct evp_packet *p)
+{
+	(void)p;
+	evd_permit(c, &m->line);
+}
+
 static void on_answer(struct evd_conn *c, const union request *m,
 		      struct evp_packet *p)
 {
@@ -533,6 +548,10 @@ static const struct row rows[] = {
 		       IN(ATTACHED), 0},
 	[EVP_VIRQ] = {on_virq, sizeof(struct evp_virq), false,
 		      IN(QUERY) | IN(SESSION), 0},
+	[EVP_LINE] = {on_line, sizeof(struct evp_line), false,
+		      IN(QUERY) | IN(SESSION) | IN(ATTACHED), 1},
+	[EVP_PERMIT] = {on_permit, sizeof(struct evp_line), false,
+			IN(QUERY) | IN(SESSION) | IN(ATTACHED), 0},
 };
 
 #define NR_ROWS (sizeof(rows) / sizeof(rows[0]))

@@ -49,9 +49,10 @@ static uint32_t raise_in(struct evd_dom *d, uint32_t virq)
 {
 	uint32_t i, n = 0;
 
-	for (i = 0; i < d->core.nr_vcpus; i++) {
-		n += is_bound(&d->core.vcpu[i], virq);
-		evc_virq_raise(&d->core.vcpu[i], virq);
+	/* How many there are differs from attachment to attachment. */
+	for (i = 0; i < EVP_VCPUS_MAX; i++) {
+		n += is_bound(&d->vcpu[i], virq);
+		evc_virq_raise(&d->vcpu[i], virq);
 	}
 	evc_virq_raise_domain(&d->core, virq);
 	return n;

@@ -342,6 +342,29 @@ int evp_timer_set(struct evp_guest *g, enum evp_clock clock, int64_t first_ns,
 		  int64_t period_ns);
 void evp_timer_stop(struct evp_guest *g, enum evp_clock clock);
 
+/*
+ * evp_pirq_add - make a physical interrupt line of a descriptor.
+ *
+ * PIRQ @pirq is asserted while @fd is readable: a UIO device, a terminal, an
+ * eventfd, a timerfd, a pipe.  The broker watches it, and never reads it; a
+ * driver gets at the device by a descriptor of its own.  Who has bound the line
+ * (EVTCHNOP_bind_pirq) gets an event when it is asserted, and no other one before
+ * he has ended it (PHYSDEVOP_eoi): if it is still readable then, that is at once.
+ *
+ * @pirq   0 to 255
+ * @fd     stays the caller's, who may close it
+ * @domid  may bind the line, as may domain 0; the line ends with that domain
+ *   -EPERM   this is not domain 0; or @fd cannot be waited for
+ *   -EINVAL  no such line; or one of those not to be trusted: files, epoll and
+ *            signalfd descriptors, Unix sockets
+ *   -EEXIST, -ENOSPC, -ESRCH  taken; 64 in all, or 32 of that domain; none
+ *   -ENOTCONN  no broker
+ */
+int evp_pirq_add(struct evp_guest *g, uint32_t pirq, int fd, domid_t domid);
+
+/* Let one more domain bind it.  -ENOENT: no such line; others as above. */
+int evp_pirq_permit(struct evp_guest *g, uint32_t pirq, domid_t domid);
+
 /* False: evtchnd is gone.  Connected channels work on, nothing else does. */
 bool evp_broker_is_there(const struct evp_guest *g);
 
