@@ -7,6 +7,7 @@
  * late either is asserted by the thread's CPU clock, which no load moves.
  */
 #include <poll.h>
+#include <pthread.h>
 #include <time.h>
 
 #include <abi/vcpu.h>
@@ -256,6 +257,143 @@ static void stopped_domain_has_wall_time_but_no_virtual_time(void **state)
 	assert_int_equal(end_child(&c), 0);
 }
 
+/* --- upcalls by signal -------------------------------------------------------- */
+
+static volatile int64_t fired_at;
+
+static void note_time(struct evg_vcpu *v, evtchn_port_t port, void *ctx)
+{
+	(void)v;
+	(void)port;
+	(void)ctx;
+	fired_at = cpu();
+}
+
+static struct evp_guest *attach_with_signal(void)
+{
+	struct evp_options o = {.domain = 1, .upcall_signal = SIGUSR1};
+	struct evp_guest *g = NULL;
+	evtchn_port_t port = 0;
+
+	CHECK(!evp_attach(&g, &o));
+	CHECK(!evg_bind_virq(evp_evg(g), VIRQ_TIMER, 0, &port));
+	CHECK(!evg_bind_handler(evp_evg(g), port, EVG_VCPU_KEEP, note_time,
+				NULL));
+	return g;
+}
+
+/* It calls nothing that could be a safe point. */
+static int64_t compute_until_it_fires(void)
+{
+	while (!fired_at)
+		;
+	return fired_at;
+}
+
+static void either_clock_interrupts_a_vcpu_that_computes(void **state)
+{
+	struct evp_guest *g = attach_with_signal();
+	int64_t start;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 5; i++) {
+		fired_at = 0;
+		start = cpu();
+		CHECK(!evp_timer_set(g, EVP_CLOCK_VIRTUAL, 5 * MS, 0));
+		assert_true(compute_until_it_fires() - start >= 5 * MS);
+		fired_at = 0;
+		start = wall();
+		CHECK(!evp_timer_set(g, EVP_CLOCK_WALL, 2 * MS, 0));
+		(void)compute_until_it_fires();
+		assert_true(wall() - start >= 2 * MS);
+	}
+	evp_detach(g);
+}
+
+/* And nobody asks for it meanwhile: the listener sleeps as well. */
+static void virtual_clock_wakes_nobody_and_goes_on_after_sleep(void **state)
+{
+	struct evp_guest *g = attach_with_signal();
+	struct timespec before, after;
+	clockid_t process = CLOCK_PROCESS_CPUTIME_ID;
+	int64_t start = cpu();
+
+	(void)state;
+	fired_at = 0;
+	CHECK(!evp_timer_set(g, EVP_CLOCK_VIRTUAL, 20 * MS, 0));
+	CHECK(!clock_gettime(process, &before));
+	assert_int_equal(evp_wait(g, 500 * MS), 0);
+	CHECK(!clock_gettime(process, &after));
+	assert_int_equal(fired_at, 0);
+	/* 2,500 questions in vain would take more. */
+	assert_true((after.tv_sec - before.tv_sec) * 1000000000 +
+			    after.tv_nsec - before.tv_nsec <
+		    15 * MS);
+	assert_true(compute_until_it_fires() - start >= 20 * MS);
+	evp_detach(g);
+}
+
+static void sleeping_vcpu_is_woken_by_the_wall_clock(void **state)
+{
+	struct evp_guest *g = attach_with_signal();
+	int64_t start = wall();
+
+	(void)state;
+	fired_at = 0;
+	CHECK(!evp_timer_set(g, EVP_CLOCK_WALL, 3 * MS, 0));
+	assert_true(evp_wait(g, EVP_FOREVER) >= 0);
+	while (!fired_at)
+		assert_true(evp_wait(g, EVP_FOREVER) >= 0);
+	assert_true(wall() - start >= 3 * MS);
+	evp_detach(g);
+}
+
+/* Two vCPUs, each with its own VIRQ_TIMER and its own time. */
+struct second {
+	struct evp_guest *g;
+	uint64_t count;
+};
+
+static void *be_second(void *arg)
+{
+	struct second *s = arg;
+	evtchn_port_t port = 0;
+	int64_t start;
+
+	CHECK(!evp_vcpu_enter(s->g, 1));
+	CHECK(!evg_bind_virq(evp_evg(s->g), VIRQ_TIMER, 1, &port));
+	CHECK(!evg_bind_handler(evp_evg(s->g), port, EVG_VCPU_KEEP, count_event,
+				&s->count));
+	start = cpu();
+	CHECK(!evp_timer_set(s->g, EVP_CLOCK_VIRTUAL, 5 * MS, 0));
+	while (!s->count)
+		(void)evp_poll(s->g);
+	CHECK(cpu() - start >= 5 * MS);
+	evp_vcpu_leave(s->g);
+	return NULL;
+}
+
+static void vcpus_have_timers_of_their_own(void **state)
+{
+	struct evp_options o = {.domain = 1, .nr_vcpus = 2};
+	struct second s = {NULL, 0};
+	uint64_t count = 0;
+	pthread_t thread;
+
+	(void)state;
+	CHECK(!evp_attach(&s.g, &o));
+	(void)bind_timer(s.g, &count);
+	CHECK(!pthread_create(&thread, NULL, be_second, &s));
+	CHECK(!pthread_join(thread, NULL));
+	assert_int_equal(evp_poll(s.g), 0);
+	assert_int_equal(count, 0);
+	CHECK(!evp_timer_set(s.g, EVP_CLOCK_WALL, MS, 0));
+	wait_count(s.g, &count, 1);
+	assert_int_equal(s.count, 1);
+	evp_detach(s.g);
+}
+
 /* --- ports ------------------------------------------------------------------ */
 
 static void unbound_is_lost_and_hits_no_other_port(void **state)
@@ -397,6 +535,10 @@ int main(int argc, char **argv)
 		TEST(goes_on_without_the_broker),
 		TEST(virtual_clock_counts_received_time),
 		TEST(stopped_domain_has_wall_time_but_no_virtual_time),
+		TEST(either_clock_interrupts_a_vcpu_that_computes),
+		TEST(virtual_clock_wakes_nobody_and_goes_on_after_sleep),
+		TEST(sleeping_vcpu_is_woken_by_the_wall_clock),
+		TEST(vcpus_have_timers_of_their_own),
 		TEST(unbound_is_lost_and_hits_no_other_port),
 		TEST(hypercall_singleshot_is_absolute_and_past_is_now),
 		TEST(hypercall_periodic_takes_periods_it_can_keep),

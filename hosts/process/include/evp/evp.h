@@ -313,21 +313,24 @@ int evp_watch_peer(struct evp_guest *g, evtchn_port_t port, bool on);
 /*
  * evp_timer_set - have VIRQ_TIMER raised after some time, once or again and again.
  *
- * Each clock has one timer; setting it replaces it.  The event comes to the port
- * this attachment has bound to VIRQ_TIMER (EVTCHNOP_bind_virq), without the
- * broker; with none bound it is lost.  The timers of the hypercalls
- * (VCPUOP_set_singleshot_timer, VCPUOP_set_periodic_timer; system time is
- * CLOCK_MONOTONIC) are separate from these two.
+ * Each vCPU has one timer of each clock; setting it replaces it.  The event comes
+ * to the port this attachment has bound to the vCPU's VIRQ_TIMER
+ * (EVTCHNOP_bind_virq), without the broker; with none bound it is lost.  The
+ * timers of the hypercalls (VCPUOP_set_singleshot_timer,
+ * VCPUOP_set_periodic_timer; system time is CLOCK_MONOTONIC) are separate from
+ * these two.  None of them outlives exec().
  *
  * EVP_CLOCK_WALL     time passes; an expiry wakes evp_wait(), and makes evp_fd()
  *                    readable
- * EVP_CLOCK_VIRTUAL  time passes while the calling thread receives CPU time.  It
- *                    fires at the first safe point (evp_poll(), evp_wait(), a
- *                    hypercall that waits) after that; a thread that sleeps
+ * EVP_CLOCK_VIRTUAL  time passes while the calling thread, the vCPU, receives CPU
+ *                    time.  It fires at the first safe point (evp_poll(),
+ *                    evp_wait(), a hypercall that waits) after that; with an
+ *                    upcall_signal also while it computes.  A thread that sleeps
  *                    receives none, so nothing is woken.
  *
  * @first_ns   from now, above 0
  * @period_ns  between two; 0: once.  Late ticks are one, and move what follows.
+ *   -EPERM   this thread is no vCPU of @g
  *   -EINVAL  a time that is not ahead
  *   -EMFILE, -ENFILE, -ENOMEM  no descriptor for the first wall-clock timer
  * Bound: O(1).  While a timer is set evp_poll() reads the clock, which is no
