@@ -192,6 +192,6 @@ $(BUILD)/san/bin/alice_%: $(call sanobjs,examples/alice_%.c $(EVP_ALL) $(GUEST_S
 	$(sanprogram)
 
 # Tests: tests/sources.mk says what each is linked with.
-include user/rules.mk tests/rules.mk bench/rules.mk
+include user/rules.mk examples/rules.mk tests/rules.mk bench/rules.mk
 
 -include $(shell find $(BUILD)/obj $(BUILD)/san $(BUILD)/pic -name '*.d' 2>/dev/null)

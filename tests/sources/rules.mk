@@ -6,4 +6,5 @@ $(call bin_of,$(SOURCES_TESTS)): $(BUILD)/test/%: $(BUILD)/san/tests/%.o \
 		$(call sanobjs,$(EVP_ALL) $(GUEST_SRCS))
 	$(test_program)
 
-tests: $(call bin_of,$(SOURCES_TESTS))
+tests: $(call bin_of,$(SOURCES_TESTS)) $(BUILD)/san/bin/timer \
+	$(BUILD)/san/bin/pirq_uart

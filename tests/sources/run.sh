@@ -77,7 +77,7 @@ says()
 	status=$?
 	echo "status $status:"
 	cat "$dir/said"
-	[ $status -eq "$expected" ] && [ "$(wc -l <"$dir/said")" -eq 1 ] &&
+	[ "$status" -eq "$expected" ] && [ "$(wc -l <"$dir/said")" -eq 1 ] &&
 		grep -qF -e "$words" "$dir/said"
 }
 
@@ -115,6 +115,44 @@ check "delegate: by number, silently" delegate_quietly
 exec 3>&-
 wait "$!"
 started=
+
+# --- the examples, as built for users ----------------------------------------
+
+two_clocks()
+{
+	evtchn run -- "$bin/timer" -n 20 && evtchn run -- "$bin/timer" --help &&
+		! evtchn run -- "$bin/timer" -n 0
+}
+check "timer: wall clock and virtual time part" two_clocks
+
+# A pipe as the line: it hangs up when the writer has gone.
+uart_on_pipe()
+{
+	mkfifo "$dir/uart" || return 1
+	evtchn run --domain 2 --pirq 4="$dir/uart" -- \
+		"$bin/pirq_uart" -n 10 4 "$dir/uart" >"$dir/bytes" &
+	pid=$!
+	printf '0123456789' >"$dir/uart"
+	wait "$pid" && [ "$(cat "$dir/bytes")" = 0123456789 ]
+}
+check "pirq_uart: a pipe as its line" uart_on_pipe
+uart_forbidden()
+{
+	says 1 "not permitted" evtchn run --domain 2 -- \
+		"$bin/pirq_uart" 4 "$dir/uart"
+}
+check "pirq_uart: not without permission" uart_forbidden
+
+check "evtchnd --console: a file is no console" \
+	says 2 "name a terminal or a pipe" \
+	timeout 20 "$bin/evtchnd" --foreground --console "$here/run.sh"
+check "run --pirq: not a line" \
+	says 2 "'x=/dev/tty' is no interrupt line" \
+	evtchn run --pirq x=/dev/tty -- true
+check "run --pirq: a line without a device" \
+	says 2 "'4=' is no interrupt line" evtchn run --pirq 4= -- true
+check "run --pirq: a line that is not there" \
+	says 1 "no such line" evtchn run --domain 5 --pirq 9 -- true
 
 echo "1..$number"
 exit $((failures > 0))
