@@ -166,7 +166,21 @@ static void goes_on_without_the_broker(void **state)
 	wait_count(g, &count, 5);
 	assert_false(evp_broker_is_there(g));
 	evp_timer_stop(g, EVP_CLOCK_WALL);
+	assert_int_equal(evp_wait(g, 5 * MS), 0);
+	evp_detach(g);
+}
+
+/* Nothing can come but what a timer brings: wait for that, and no longer. */
+static void wait_for_ever_ends_with_the_last_timer(void **state)
+{
+	struct evp_guest *g = attach(1);
+	int64_t start = wall();
+
+	(void)state;
+	kill_broker();
+	assert_int_equal(evp_timer_set(g, EVP_CLOCK_WALL, 5 * MS, 0), 0);
 	assert_int_equal(evp_wait(g, EVP_FOREVER), -ECONNRESET);
+	assert_true(wall() - start >= 5 * MS);
 	evp_detach(g);
 }
 
@@ -533,6 +547,7 @@ int main(int argc, char **argv)
 		TEST(periodic_ticks_without_a_backlog),
 		TEST(descriptor_is_readable_when_it_expires),
 		TEST(goes_on_without_the_broker),
+		TEST(wait_for_ever_ends_with_the_last_timer),
 		TEST(virtual_clock_counts_received_time),
 		TEST(stopped_domain_has_wall_time_but_no_virtual_time),
 		TEST(either_clock_interrupts_a_vcpu_that_computes),
