@@ -176,6 +176,11 @@ $(BIN)/notify_dom0_2010: $(call objs,examples/notify_dom0_2010.c) $(USER_LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) -L$(LIB) -lxenctrl-2010 \
 		-lxenevtchn -lxencall -Wl,-rpath,'$$ORIGIN/../lib' $(LDLIBS) -o $@
+$(BIN)/introspect: $(call objs,examples/introspect.c) $(USER_LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) -L$(LIB) -lxenevtchn \
+		-lxengnttab -lxenforeignmemory -Wl,-rpath,'$$ORIGIN/../lib' \
+		$(LDLIBS) -o $@
 $(BIN)/notify_dom0_bare: $(call objs,examples/notify_dom0_bare.c $(EVP_ALL) $(GUEST_SRCS))
 	$(program)
 $(BIN)/alice_%: $(call objs,examples/alice_%.c $(EVP_ALL) $(GUEST_SRCS))

@@ -4,4 +4,5 @@ EXAMPLES := alice_domU alice_dom0 notify_dom0_2010 notify_dom0_bare \
 	store_dom0 store_domU
 EXAMPLES := alice_domU alice_dom0 notify_dom0_2010 notify_dom0_bare timer \
 	pirq_uart
+	introspect
 EXAMPLE_SRCS := $(EXAMPLES:%=examples/%.c)

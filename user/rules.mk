@@ -33,6 +33,10 @@ $(LIB)/libxengnttab.so: $(call picobjs,$(USER_GNTTAB_SRCS) $(GRANT_SRCS)) \
 		user/libxengnttab.map
 	$(call shared,libxengnttab.so.1.2,libxengnttab.so.1)
 
+$(LIB)/libxenforeignmemory.so: $(call picobjs,$(USER_FOREIGN_SRCS) $(GRANT_SRCS)) \
+		user/libxenforeignmemory.map
+	$(call shared,libxenforeignmemory.so.1.4,libxenforeignmemory.so.1)
+
 $(LIB)/libxencall.so: $(call picobjs,$(XENCALL_SRCS) $(EVP_CONTROL_SRCS) \
 		hosts/process/session.c) \
 		user/libxencall.map
@@ -57,7 +61,7 @@ define install_user
 		install -D -m 644 "$$h" "$(DESTDIR)$(PREFIX)/include/evtchn/$${h##*/}" \
 			|| exit 1; \
 	done && \
-	for pc in xenevtchn xenctrl-2010 xengnttab xencall; do \
+	for pc in xenevtchn xenctrl-2010 xengnttab xenforeignmemory xencall; do \
 		sed 's,@PREFIX@,$(PREFIX),' user/$$pc.pc.in \
 			>"$(DESTDIR)$(USER_DIR)/pkgconfig/$$pc.pc" || exit 1; \
 	done

@@ -22,33 +22,22 @@
 
 #include <evp/grant.h>
 
+#include "common.h"
+
 #define DEVICE "/dev/xen/gntdev"
 #define PAGE   4096u
 
-/* How libxentoolcore knows a handle: its ABI. */
-struct active {
-	int (*restrict_cb)(struct active *a, domid_t domid);
-	void *next;
-	void **previous;
-};
-
 struct xengntdev_handle {
-	struct active active; /* first: a callback gets its address */
+	struct evu_active active; /* first: a callback gets its address */
 	struct evp_grants *g;
 	pthread_mutex_t lock;
 	bool is_restricted;
 };
 
-/* Only there if the program uses libxentoolcore, too. */
-extern void xentoolcore__register_active_handle(struct active *a)
-	__attribute__((weak));
-extern void xentoolcore__deregister_active_handle(struct active *a)
-	__attribute__((weak));
-
 /* --- handles ----------------------------------------------------------------- */
 
 /* No grant device can be restricted to a domain, so nothing is left to it. */
-static int restrict_handle(struct active *a, domid_t domid)
+static int restrict_handle(struct evu_active *a, uint16_t domid)
 {
 	(void)domid;
 	((struct xengntdev_handle *)a)->is_restricted = true;
@@ -98,7 +87,7 @@ static struct xengntdev_handle *new_handle(void)
 		errno = -rc;
 		return NULL;
 	}
-	h->active.restrict_cb = restrict_handle;
+	h->active.limit = restrict_handle;
 	if (xentoolcore__register_active_handle)
 		xentoolcore__register_active_handle(&h->active);
 	return h;

@@ -107,6 +107,10 @@ fi
 check "symbols, versions and soname are Debian's" \
 	same_abi libxengnttab.so.1 20
 
+check "libxenforeignmemory.so.1 needs libc and nothing else" \
+	needs_libc_only libxenforeignmemory.so.1
+check "and has Debian's symbols" same_abi libxenforeignmemory.so.1 9
+
 # --- Debian's header and library to compile, ours to run ----------------------
 
 # as_domain N PROGRAM ARGUMENT...
@@ -123,7 +127,9 @@ compile()
 	"$CC" -O1 -Wall -Wextra "$here/client.c" -lxengnttab -lxenevtchn \
 		-o "$dir/client" &&
 		"$CC" -O1 -Wall -Wextra "$here/restrict.c" -lxengnttab \
-			-lxentoolcore -o "$dir/restrict"
+			-lxentoolcore -o "$dir/restrict" &&
+		"$CC" -O1 -Wall -Wextra "$here/foreign.c" -lxengnttab \
+			-lxenforeignmemory -o "$dir/foreign"
 }
 check "programs compile with Debian's headers and libraries" compile
 check "each call, and its errors" as_domain 1 "$dir/client" calls 1
@@ -151,6 +157,50 @@ check "one that is killed is, too" ring kill
 check "one that closes its channel and is killed is, too" ring close-kill
 check "xentoolcore_restrict_all() reaches our handles" \
 	as_domain 1 "$dir/restrict"
+
+check "domain 0 maps frames, within its limits" as_domain 0 "$dir/foreign" yes
+check "another domain does not" as_domain 1 "$dir/foreign" no
+
+# --- the example ----------------------------------------------------------------
+
+# introspect DOMAIN PIECE: what it looks like from there.
+introspect()
+{
+	rm -f "$dir/port"
+	mkfifo "$dir/port"
+	timeout 60 "$run" run --domain 1 -- "$build/bin/introspect" guest \
+		>"$dir/port" &
+	exec 3<"$dir/port"
+	read -r _ _ ref _ port <&3 || return 1
+	timeout 60 "$run" run --domain "$1" -- "$build/bin/introspect" dom0 1 \
+		"$ref" "$port" "$2" >"$dir/seen" 2>&1
+	status=$?
+	cat "$dir/seen"
+	[ $status -eq 0 ] || { kill $!; return 1; }
+	wait $! || return 1
+	last=$(cat <&3)
+	echo "$last"
+	[ "$last" = "[domU] dom0 has seen everything" ]
+}
+
+looks()
+{
+	introspect 0 greeting || return 1
+	for how in "by grant" directly; do
+		printf "[dom0] $how: hello%s\n" "" ", time 1" ", time 2" \
+			", time 3" >"$dir/expected"
+		grep "$how" "$dir/seen" | diff "$dir/expected" - || return 1
+	done
+	introspect 0 nothing && [ "$(grep -c 'no such piece' "$dir/seen")" = 8 ]
+}
+check "dom0 reads what the guest names, by grant and directly" looks
+
+is_kept_out()
+{
+	! introspect 2 greeting && grep "waiting\|opening" "$dir/seen" &&
+		! grep hello "$dir/seen"
+}
+check "another domain does not" is_kept_out
 
 # --- nobody there -----------------------------------------------------------------
 
