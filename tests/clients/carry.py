@@ -5,7 +5,12 @@
 carry.py serve SOCKET FILE...  take connections; each brings one file
 carry.py send SOCKET FILE      connect and bring one
 
-The length goes first, and a byte comes back when all has arrived.
+The receiver says "?" when it is connected, then the length comes, then the
+bytes, and the receiver says "!".  When the connection has ended it prints "left".
+
+The sender waits for both, because vchan-socket-proxy does not look whether there
+is data when it has just been connected, nor does it notice that a client has left
+if another one comes at once: in either case the two events are one for it.
 """
 import os
 import socket
@@ -30,6 +35,7 @@ def serve(path, names):
     print("ready", flush=True)
     for name in names:
         conn, _ = s.accept()
+        conn.sendall(b"?")
         length = int.from_bytes(b"".join(take(conn, 8)), "big")
         with open(name, "wb") as f:
             for chunk in take(conn, length):
@@ -38,11 +44,14 @@ def serve(path, names):
         while conn.recv(1):  # until the other end has left
             pass
         conn.close()
+        print("left", flush=True)
 
 
 def send(path, name):
     s = socket.socket(socket.AF_UNIX)
     s.connect(path)
+    if s.recv(1) != b"?":
+        sys.exit("carry.py: nobody is there")
     s.sendall(os.path.getsize(name).to_bytes(8, "big"))
     with open(name, "rb") as f:
         while chunk := f.read(CHUNK):
