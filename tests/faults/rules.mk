@@ -14,4 +14,10 @@ $(FAULTS_PLAIN): $(BUILD)/test/%: $(BUILD)/obj/tests/%.o \
 		$(LIB)/libevp.a $(LIB)/libevg.a
 	$(program)
 
-tests: $(call bin_of,$(FAULTS_TESTS)) $(FAULTS_PLAIN)
+# With sanitizers, but not of cmocka's kind.
+FAULTS_STORM := $(BUILD)/test/faults/storm
+$(FAULTS_STORM): $(BUILD)/test/%: $(BUILD)/san/tests/%.o \
+		$(call sanobjs,$(EVP_ALL) $(GUEST_SRCS))
+	$(sanprogram)
+
+tests: $(FAULTS_STORM) $(call bin_of,$(FAULTS_TESTS)) $(FAULTS_PLAIN)

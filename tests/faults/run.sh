@@ -54,7 +54,7 @@ stop_broker()
 }
 
 cmocka=$(ls tests/faults/test_*.c)
-echo "1..$(($(echo "$cmocka" | wc -l) + 1))"
+echo "1..$(($(echo "$cmocka" | wc -l) + 2))"
 
 for t in $cmocka; do
 	t=$(basename "$t" .c)
@@ -66,3 +66,10 @@ start_broker
 check "a killed peer is an event within 10 ms" timeout 60 \
 	"$build/test/faults/latency" "$EVTCHN_SOCKET"
 stop_broker
+
+# A minute is what it takes to meet most of what can happen at a bad moment.
+seconds=${FAULT_SECONDS:-60}
+seed=${FAULT_SEED:-$(date +%s)}
+check "$seconds s of kills and stops under load (FAULT_SEED=$seed)" \
+	timeout $((seconds * 4 + 120)) "$build/test/faults/storm" \
+	"$build/san/bin/evtchnd" "$dir/storm" "$seconds" "$seed"
