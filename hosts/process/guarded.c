@@ -172,14 +172,9 @@ static bool arm_lanes(struct evp_guest *g)
 	return alone;
 }
 
-static void lie_down(struct evp_vcpu *v, enum evp_asleep how)
-{
-	(void)evb_u32_xchg(&v->asleep, how);
-}
-
 static void get_up(struct evp_vcpu *v)
 {
-	evb_u32_store(&v->asleep, EVP_AWAKE);
+	evp_get_up(&v->asleep);
 	drain_bell(v);
 	(void)evb_u32_add(&v->guest->nr_asleep, UINT32_MAX);
 	evp_timers_woke(v);
@@ -191,7 +186,7 @@ static int doze(struct evp_vcpu *v, evp_over_fn *over, const void *ctx,
 	bool alone;
 	int rc = 0;
 
-	lie_down(v, EVP_DOZING);
+	evp_lie_down(&v->asleep, EVP_DOZING);
 	/* Alone from now on: the listener finds it asleep, and rings. */
 	alone = arm_lanes(v->guest) && deadline == EVP_NO_DEADLINE;
 	/* MO-BLOCK: it counts as asleep, then has something been posted? */
@@ -350,7 +345,7 @@ bool evp_guarded_arm(struct evp_guest *g)
 		(void)arm_lanes(g);
 		v->armed = true;
 	}
-	lie_down(v, EVP_ARMED);
+	evp_lie_down(&v->asleep, EVP_ARMED);
 	/* MO-BLOCK: as in doze() */
 	due = is_due(v, NULL);
 	evp_end();

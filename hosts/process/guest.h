@@ -45,6 +45,7 @@
 #include <pthread.h>
 
 #include "control.h"
+#include "doze.h"
 #include "lane.h"
 #include "mutex.h"
 
@@ -115,12 +116,6 @@ struct evp_timer {
 	int64_t next;	    /* by its own clock; EVP_NO_DEADLINE: not set */
 	int64_t period;	    /* 0: once */
 	int64_t not_before; /* wall clock: not worth asking earlier */
-};
-
-enum evp_asleep {
-	EVP_AWAKE,
-	EVP_DOZING, /* in here: looks at its flag when it is woken */
-	EVP_ARMED,  /* by evp_arm(): the program may compute all the same */
 };
 
 /* One vCPU.  Written by its thread, unless said otherwise. */

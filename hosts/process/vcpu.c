@@ -75,12 +75,10 @@ static void forget_mine(const struct evp_vcpu *v)
 bool evp_ring(struct evp_vcpu *v)
 {
 	const uint64_t one = 1;
-	uint32_t was;
+	/* MO-BLOCK: what was posted is there; pairs with guarded.c doze() */
+	enum evp_asleep was = evp_take_mark(&v->asleep);
 	ssize_t n;
 
-	/* Whoever takes the mark rings, once.  MO-BLOCK: as evp_notice() */
-	was = evb_u32_load(&v->asleep) ? evb_u32_xchg(&v->asleep, EVP_AWAKE)
-				       : EVP_AWAKE;
 	if (was == EVP_AWAKE)
 		return false;
 	n = write(v->bell, &one, sizeof(one));
@@ -99,7 +97,6 @@ static void interrupt(const struct evp_vcpu *v)
 
 void evp_notice(struct evp_vcpu *v, bool raised)
 {
-	/* MO-BLOCK: posted, then is it asleep?  Pairs with guarded.c doze() */
 	if (!evp_ring(v) && raised && v->guest->signal)
 		interrupt(v);
 }

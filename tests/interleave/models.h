@@ -16,5 +16,6 @@ extern const struct x_model models_fifo[];
 extern const struct x_model models_guest_fifo[];
 extern const struct x_model models_extra[];
 extern const struct x_model models_lane[];
+extern const struct x_model models_doze[];
 
 #endif /* INTERLEAVE_MODELS_H */
