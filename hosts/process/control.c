@@ -363,7 +363,7 @@ static int receive_adopted(int from, int *fd)
 
 	if (rc)
 		return evp_fail(rc, "the broker closed the connection");
-	rc = check_answer(&p, EVP_WELCOME, sizeof(struct evp_welcome));
+	rc = evp_check_answer(&p, EVP_WELCOME, sizeof(struct evp_welcome));
 	if (!rc && p.nr_fds != 1)
 		rc = evp_fail(-EMFILE, "no descriptor came from the broker");
 	if (!rc)

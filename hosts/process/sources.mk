@@ -22,7 +22,6 @@ EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/rejoin.c \
 	hosts/process/pirq.c \
 	hosts/process/sched.c \
-	hosts/process/session.c \
 	hosts/process/takeover.c \
 	hosts/process/timer.c \
 	hosts/process/upcall.c \
