@@ -25,3 +25,6 @@ echo "process host: one process notifies another ($build/bench/notify)"
 echo "process host: upcalls by signal, and IPIs between vCPUs ($build/bench/upcall)"
 "$build/bin/evtchn" run --socket "$dir/sock" --domain 100 -- \
 	"$build/bench/upcall" | sed 's/^/  /'
+
+echo "libxenvchan, rings of 64 KiB, between two processes (bench/vchan.sh)"
+bench/vchan.sh "$build" | sed 's/^/  /'
