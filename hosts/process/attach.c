@@ -156,6 +156,18 @@ static int init_guest(struct evp_guest *g)
 	return rc;
 }
 
+/* PLACE follows; without it nobody would know where to go one day. */
+static int hear_place(struct evp_guest *g)
+{
+	struct evp_packet p;
+	int rc = evp_recv_packet(g->control, &p, 0);
+
+	if (rc)
+		return rc;
+	evp_on_news(g, &p);
+	return 0;
+}
+
 int evp_guest_settle(struct evp_guest *g, struct evp_packet *p, uint32_t domid,
 		     uint64_t lane)
 {
@@ -165,6 +177,8 @@ int evp_guest_settle(struct evp_guest *g, struct evp_packet *p, uint32_t domid,
 		rc = take_lane(g, p, lane);
 	if (!rc)
 		rc = init_guest(g);
+	if (!rc)
+		rc = hear_place(g);
 	g->domid = (domid_t)domid;
 	return rc ? evp_fail(rc, "cannot set up the guest") : 0;
 }

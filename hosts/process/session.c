@@ -68,6 +68,17 @@ static int connect_path(const char *path, int *fd)
 	return rc;
 }
 
+/* The session's broker was killed: `evtchn run` says where another one is. */
+static int connect_successor(int *fd, int rc)
+{
+	const char *path = getenv("EVTCHN_SOCKET");
+	const char *domain = getenv("EVTCHN_DOMAIN");
+
+	if (rc != -ECONNRESET || !path || !*path || !domain || !*domain)
+		return rc;
+	return connect_path(path, fd);
+}
+
 static int connect_default(int *fd)
 {
 	char path[PATH_MAX];
@@ -77,8 +88,10 @@ static int connect_default(int *fd)
 
 	if (rc)
 		return rc;
-	if (env && *env)
-		return evp_control_adopt((int)session, fd);
+	if (env && *env) {
+		rc = evp_control_adopt((int)session, fd);
+		return rc ? connect_successor(fd, rc) : 0;
+	}
 	rc = evp_default_socket(path, sizeof(path), false);
 	return rc ? rc : connect_path(path, fd);
 }

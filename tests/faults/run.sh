@@ -54,7 +54,7 @@ stop_broker()
 }
 
 cmocka=$(ls tests/faults/test_*.c)
-echo "1..$(($(echo "$cmocka" | wc -l) + 2))"
+echo "1..$(($(echo "$cmocka" | wc -l) + 4))"
 
 for t in $cmocka; do
 	t=$(basename "$t" .c)
@@ -66,6 +66,67 @@ start_broker
 check "a killed peer is an event within 10 ms" timeout 60 \
 	"$build/test/faults/latency" "$EVTCHN_SOCKET"
 stop_broker
+
+# --- evtchn run --------------------------------------------------------------
+
+# soon COMMAND...: true before a deadline that only a failure reaches.
+soon()
+{
+	for _ in $(seq 500); do
+		"$@" && return 0
+		sleep 0.02
+	done
+	echo "never: $*"
+	return 1
+}
+
+holds() # DOMAIN: the broker has it
+{
+	"$build/bin/evtchn" ls 2>&1 | grep -q "^ *$1 "
+}
+
+replaced() # PID: another one serves the path
+{
+	pid=$(cat "$EVTCHN_SOCKET.pid" 2>/dev/null) && [ -n "$pid" ] &&
+		[ "$pid" != "$1" ]
+}
+
+run_replaces_a_killed_broker()
+{
+	mkfifo "$dir/one" "$dir/two" || return 1
+	"$build/bin/evtchn" run --domain 6 -- sh -c "read x <$dir/one" &
+	first=$!
+	"$build/bin/evtchn" run --domain 7 -- sh -c "read x <$dir/two" &
+	second=$!
+	soon holds 6 && soon holds 7 || return 1
+	old=$(cat "$EVTCHN_SOCKET.pid")
+	kill -9 "$old" || return 1
+	soon replaced "$old" && soon holds 6 && soon holds 7 || return 1
+	echo x >"$dir/one" && echo x >"$dir/two"
+	wait $first && wait $second || return 1
+	# Nobody is left, so the new one leaves by itself.
+	rm "$dir/one" "$dir/two"
+	soon test ! -e "$EVTCHN_SOCKET"
+}
+
+run_leaves_a_broker_alone_that_was_asked_to_end()
+{
+	mkfifo "$dir/one" || return 1
+	"$build/bin/evtchn" run --domain 6 -- sh -c "read x <$dir/one" &
+	first=$!
+	soon holds 6 || return 1
+	kill "$(cat "$EVTCHN_SOCKET.pid")" || return 1
+	soon test ! -e "$EVTCHN_SOCKET" || return 1
+	echo x >"$dir/one"
+	wait $first || return 1
+	rm "$dir/one"
+	[ ! -e "$EVTCHN_SOCKET" ]
+}
+
+check "evtchn run replaces a broker that was killed, once for all" \
+	run_replaces_a_killed_broker
+check "evtchn run lets a broker go that was asked to" \
+	run_leaves_a_broker_alone_that_was_asked_to_end
 
 # A minute is what it takes to meet most of what can happen at a bad moment.
 seconds=${FAULT_SECONDS:-60}

@@ -644,6 +644,34 @@ static void unfinished_bind_is_undone(void **state)
 	disconnect_pair(&p);
 }
 
+/* What `evtchn run` tells its program leads to the next broker, too. */
+static void dead_session_leads_to_the_next_broker(void **state)
+{
+	struct evp_options o = {.domain = EVP_DOMAIN_ENV,
+				.spin_ns = EVP_SPIN_DEFAULT};
+	struct evp_guest *g[2] = {NULL, NULL};
+	uint32_t domid;
+	char text[16];
+	int fd = open_session(6, &domid);
+
+	(void)state;
+	(void)snprintf(text, sizeof(text), "%d", fd);
+	(void)setenv("EVTCHN_FD", text, 1);
+	assert_int_equal(evp_attach(&g[0], &o), 0);
+	restart_broker();
+	/* By the session alone, nobody knows where to go. */
+	assert_int_equal(evp_attach(&g[1], &o), -ECONNRESET);
+	(void)setenv("EVTCHN_DOMAIN", "6", 1);
+	assert_int_equal(evp_attach(&g[1], &o), 0);
+	assert_int_equal(evp_domid(g[1]), 6);
+	await_broker(g[1]);
+	(void)alloc(g[0], DOMID_SELF, 1);
+	assert_int_equal(evp_domid(g[0]), 6);
+	evp_detach(g[0]);
+	evp_detach(g[1]);
+	(void)close(fd);
+}
+
 /* --- a broker that throws somebody out ----------------------------------------- */
 
 static void who_was_thrown_out_does_not_come_back(void **state)
@@ -687,6 +715,7 @@ int main(int argc, char **argv)
 		TEST(restriction_stays),
 		TEST(taken_over_attachment_comes_back),
 		TEST(unfinished_bind_is_undone),
+		TEST(dead_session_leads_to_the_next_broker),
 		TEST(who_was_thrown_out_does_not_come_back),
 	};
 

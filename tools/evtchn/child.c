@@ -28,12 +28,13 @@ static const int forwarded[] = {SIGHUP,	 SIGINT,  SIGQUIT,  SIGTERM,
 				SIGUSR1, SIGUSR2, SIGWINCH, SIGALRM};
 
 /* The signals to wait for.  Those the caller has ignored (nohup) stay so. */
-static void fill_wait_set(sigset_t *set)
+static void fill_wait_set(sigset_t *set, const struct child_watch *w)
 {
 	struct sigaction old;
 
 	sigemptyset(set);
 	sigaddset(set, SIGCHLD);
+	sigaddset(set, w->signal);
 	for (size_t i = 0; i < sizeof(forwarded) / sizeof(*forwarded); i++) {
 		if (!sigaction(forwarded[i], NULL, &old) &&
 		    old.sa_handler != SIG_IGN)
@@ -99,7 +100,7 @@ static bool reap(pid_t pid, int *status)
 	return false;
 }
 
-static int wait_for(pid_t pid, const sigset_t *set)
+static int wait_for(pid_t pid, const sigset_t *set, const struct child_watch *w)
 {
 	siginfo_t info;
 	int status;
@@ -111,12 +112,14 @@ static int wait_for(pid_t pid, const sigset_t *set)
 			continue; /* interrupted by being stopped */
 		if (sig == SIGCHLD && reap(pid, &status))
 			return status;
-		if (sig != SIGCHLD && info.si_code <= 0)
+		if (sig == w->signal)
+			w->happen(w->ctx);
+		else if (sig != SIGCHLD && info.si_code <= 0)
 			kill(pid, sig);
 	}
 }
 
-int child_run(const char *command, char **argv)
+int child_run(const char *command, char **argv, const struct child_watch *w)
 {
 	sigset_t set, old;
 	int status;
@@ -124,7 +127,7 @@ int child_run(const char *command, char **argv)
 
 	/* An inherited "ignore" would make the kernel swallow its status. */
 	signal(SIGCHLD, SIG_DFL);
-	fill_wait_set(&set);
+	fill_wait_set(&set, w);
 	sigprocmask(SIG_BLOCK, &set, &old);
 
 	pid = fork();
@@ -135,7 +138,8 @@ int child_run(const char *command, char **argv)
 			  argv[0], strerror(errno));
 		return CHILD_CANNOT_RUN;
 	}
-	status = wait_for(pid, &set);
+	w->begin(w->ctx);
+	status = wait_for(pid, &set, w);
 
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status)
 				   : WEXITSTATUS(status);

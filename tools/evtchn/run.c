@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,6 +28,7 @@
 #include "child.h"
 #include "cli.h"
 #include "commands.h"
+#include "hold.h"
 #include "lines.h"
 #include "socket.h"
 #include "xen.h"
@@ -280,6 +282,31 @@ static bool announce(const struct request *r, int fd, uint32_t domid)
 	return ok;
 }
 
+/* The broker was killed: the domain is to be held by another one. */
+static int hold_again(void *ctx)
+{
+	struct request *r = ctx;
+	uint32_t domid;
+	int fd;
+
+	return reserve_here(r, &fd, &domid) ? fd : -1;
+}
+
+/* Run the program; another user's broker is not ours to replace. */
+static int run(struct request *r, int fd, bool theirs)
+{
+	struct hold h = {.again = hold_again,
+			 .ctx = r,
+			 .socket = theirs ? "" : r->socket,
+			 .fd = fd};
+	const struct child_watch w = {.signal = SIGIO,
+				      .begin = hold_begin,
+				      .happen = hold_look,
+				      .ctx = &h};
+
+	return child_run(command, r->program, &w);
+}
+
 int cmd_run(int argc, char **argv)
 {
 	struct request r = {.domid = EVP_DOMID_ANY};
@@ -301,5 +328,7 @@ int cmd_run(int argc, char **argv)
 	if (!ok || !announce(&r, fd, domid))
 		return EXIT_NOTHING;
 
-	return child_run(command, r.program);
+	r.domid = domid;
+
+	return run(&r, fd, theirs);
 }

@@ -7,6 +7,7 @@ EVTCHN_SRCS := \
 	tools/evtchn/run.c \
 	tools/evtchn/broker.c \
 	tools/evtchn/child.c \
+	tools/evtchn/hold.c \
 	tools/evtchn/xen.c \
 	tools/evtchn/ls.c \
 	tools/evtchn/lines.c \

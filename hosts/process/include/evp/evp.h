@@ -264,8 +264,8 @@ int evp_poll(struct evp_guest *g);
  * @timeout_ns  relative; 0: as evp_poll(); EVP_FOREVER: no limit
  * Returns as evp_poll(), so 0 means the timeout; or
  *   -EINTR       a signal was caught
- *   -ECONNRESET  the broker is gone, nothing is connected any more, and no
- *                timeout was given: nothing can ever come
+ *   -ECONNRESET  the broker is gone, no port is open, and no timeout was
+ *                given: nothing can ever come
  */
 int evp_wait(struct evp_guest *g, int64_t timeout_ns);
 
@@ -368,7 +368,11 @@ int evp_pirq_add(struct evp_guest *g, uint32_t pirq, int fd, domid_t domid);
 /* Let one more domain bind it.  -ENOENT: no such line; others as above. */
 int evp_pirq_permit(struct evp_guest *g, uint32_t pirq, domid_t domid);
 
-/* False: evtchnd is gone.  Connected channels work on, nothing else does. */
+/*
+ * False: evtchnd is gone.  Connected channels work on, nothing else does, until
+ * another evtchnd listens in its place: then all that was open comes back by
+ * itself, at the next hypercall or while waiting (docs/process-host.md).
+ */
 bool evp_broker_is_there(const struct evp_guest *g);
 
 /* What happened so far; of vCPUs that run meanwhile, about so far. */

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hold a domain, also when the broker that has it is killed.
+ *
+ * `evtchn run` waits for signals and for nothing else, so the end of its session
+ * has to be one: the kernel sends SIGIO when the socket hangs up.  Then whoever
+ * is first starts another broker, and all hold their domains there; the
+ * programs come back to it by themselves (hosts/process/rejoin.c).
+ *
+ * A broker that ended because it was asked to has removed its socket.  Then it
+ * is not started again: somebody wanted it to be gone.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hold.h"
+
+static bool is_hung_up(int fd)
+{
+	struct pollfd p = {.fd = fd};
+
+	return poll(&p, 1, 0) == 1 && p.revents & POLLHUP;
+}
+
+static bool was_killed(const char *socket)
+{
+	struct stat st;
+
+	return !lstat(socket, &st);
+}
+
+void hold_look(void *hold)
+{
+	struct hold *h = hold;
+
+	while (h->fd >= 0 && is_hung_up(h->fd)) {
+		close(h->fd);
+		h->fd = was_killed(h->socket) ? h->again(h->ctx) : -1;
+		if (h->fd >= 0)
+			hold_begin(h);
+	}
+}
+
+void hold_begin(void *hold)
+{
+	struct hold *h = hold;
+
+	/* The program has this description, too; its owner stays this process. */
+	fcntl(h->fd, F_SETOWN, getpid());
+	fcntl(h->fd, F_SETFL, fcntl(h->fd, F_GETFL) | O_ASYNC);
+	hold_look(h); /* what happened before comes without a signal */
+}
