@@ -280,6 +280,7 @@ union message {
 	struct evp_link_msg link;
 	struct evp_virq virq;
 	struct evp_line line;
+	struct evp_dominfo dominfo;
 };
 
 static uint16_t take_domid(struct tape *t)
@@ -314,6 +315,9 @@ static size_t fill_message(struct tape *t, uint16_t type, union message *m)
 	case EVP_CLEAN:
 		m->link.link = tape_u8(t);
 		return sizeof(m->link);
+	case EVP_DOMINFO:
+		m->dominfo.domid = tape_number(t);
+		return sizeof(m->dominfo);
 	case EVP_VIRQ:
 		m->virq.op = tape_u8(t) % 3;
 		m->virq.virq = tape_u8(t) % (NR_VIRQS + 1);
@@ -333,7 +337,7 @@ static size_t fill_message(struct tape *t, uint16_t type, union message *m)
 static uint16_t take_type(struct tape *t)
 {
 	static const uint16_t later[] = {EVP_CLEAN + 1, EVP_VIRQ, EVP_LINE,
-					 EVP_PERMIT};
+					 EVP_PERMIT, EVP_DOMINFO};
 	uint16_t type = tape_u8(t) % (EVP_CLEAN + 2);
 
 	if (type > EVP_CLEAN)
@@ -458,7 +462,9 @@ static void check_answer(const struct evp_packet *m)
 	FUZZ_CHECK(m->u.hdr.version == EVP_VERSION);
 	FUZZ_CHECK((type >= EVP_WELCOME && type <= EVP_LIST_PAGE) ||
 		   type == EVP_VIRQ_DONE || type == EVP_LINE_DONE ||
-		   (type >= EVP_LANE && type <= EVP_LANE_GONE));
+		   type == EVP_DOMINFO_PAGE ||
+		   (type >= EVP_LANE && type <= EVP_LANE_GONE) ||
+		   (type >= EVP_GIVEN && type <= EVP_PLACE));
 	if (type >= EVP_LANE)
 		FUZZ_CHECK(m->u.hdr.seq == 0);
 	if (type == EVP_WELCOME) /* an ADOPT's comes with the connection */
@@ -573,7 +579,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct tape t = {data, size};
 	unsigned int fds = count_fds(), i;
 
-	broker = (struct evd_broker){.listener = -1, .lock = -1};
+	broker =
+		(struct evd_broker){.listener = -1, .lock = -1, .path = "fuzz"};
 	broker.max_conns = NR_PEERS - 1;
 	broker.epoll = epoll_create1(EPOLL_CLOEXEC);
 	evc_machine_init(&broker.machine, false, &broker);
