@@ -21,6 +21,7 @@
 #include <abi/physdev.h>
 
 #include "check.h"
+#include "check_grants.h"
 #include "fuzz.h"
 
 #define epoll_wait(epoll, ev, n, timeout) \
@@ -39,6 +40,8 @@ struct peer {
 	uint16_t answer[4];
 	unsigned int nr_links;
 	struct evp_lane_page *lane;
+	bool is_session;
+	uint64_t region; /* the last one it has */
 };
 
 static struct evd_broker broker;
@@ -116,6 +119,7 @@ static void check_broker(void)
 	}
 	FUZZ_CHECK(n == broker.nr_doms);
 	check_lines();
+	check_grants(&broker);
 }
 
 /* Until there is nothing to do. */
@@ -431,6 +435,8 @@ static void open_many(struct tape *t, struct peer *p)
 	}
 }
 
+#include "fuzz_grants.h"
+
 /* --- reading ------------------------------------------------------------- */
 
 static void note_link(struct peer *p, const struct evp_packet *m)
@@ -455,6 +461,20 @@ static void note_lane(struct peer *p, const struct evp_packet *m)
 		FUZZ_CHECK(!evp_lane_map(m->fd[1], &p->lane));
 }
 
+static void note_region(struct peer *p, const struct evp_packet *m)
+{
+	if (m->u.hdr.type == EVP_GRANT_REGION_IS)
+		p->region = ((const struct evp_grant_region_is *)m->u.bytes)
+				    ->region;
+}
+
+static bool is_granted(const struct evp_packet *m)
+{
+	const struct evp_grant_mapped *a = (const void *)m->u.bytes;
+
+	return m->u.hdr.type == EVP_GRANT_MAPPED && a->status == 0;
+}
+
 static void check_answer(const struct evp_packet *m)
 {
 	uint16_t type = m->u.hdr.type;
@@ -463,6 +483,7 @@ static void check_answer(const struct evp_packet *m)
 	FUZZ_CHECK((type >= EVP_WELCOME && type <= EVP_LIST_PAGE) ||
 		   type == EVP_VIRQ_DONE || type == EVP_LINE_DONE ||
 		   type == EVP_DOMINFO_PAGE ||
+		   (type >= EVP_GRANT_REGION_IS && type <= EVP_GRANT_MAPPED) ||
 		   (type >= EVP_LANE && type <= EVP_LANE_GONE) ||
 		   (type >= EVP_GIVEN && type <= EVP_PLACE));
 	if (type >= EVP_LANE)
@@ -472,7 +493,7 @@ static void check_answer(const struct evp_packet *m)
 	else
 		FUZZ_CHECK(m->nr_fds == (type == EVP_ATTACHED ? 2
 					 : type == EVP_LANE   ? 3
-							      : 0));
+							      : is_granted(m)));
 }
 
 static void note_welcome(struct peer *p, struct evp_packet *m)
@@ -494,6 +515,7 @@ static void read_messages(struct peer *p, unsigned int n)
 		note_welcome(p, &m);
 		note_link(p, &m);
 		note_lane(p, &m);
+		note_region(p, &m);
 		evp_packet_close_fds(&m);
 	}
 	FUZZ_CHECK(rc != -EPROTO);
@@ -548,7 +570,8 @@ static void step(struct tape *t)
 		pair_up(t, p);
 	else if (which == 12)
 		open_many(t, p);
-	/* 13: only let the broker run */
+	else
+		use_grants(t, p);
 	if (b < 216)
 		run_broker();
 }
@@ -582,6 +605,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	broker =
 		(struct evd_broker){.listener = -1, .lock = -1, .path = "fuzz"};
 	broker.max_conns = NR_PEERS - 1;
+	broker.max_regions = 12;
 	broker.epoll = epoll_create1(EPOLL_CLOEXEC);
 	evc_machine_init(&broker.machine, false, &broker);
 	connect_first(&t);
@@ -591,7 +615,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		disconnect(&peers[i]);
 	run_broker();
 	FUZZ_CHECK(!broker.conns && !broker.nr_conns);
-	FUZZ_CHECK(!broker.doms && !broker.nr_doms);
+	FUZZ_CHECK(!broker.doms && !broker.nr_doms && !broker.nr_regions);
 	(void)close(broker.epoll);
 	FUZZ_CHECK(count_fds() == fds);
 	return 0;
