@@ -85,6 +85,10 @@ static int make_region(struct evp_grants *h, const struct evp_share *s,
 	if (rc)
 		return rc;
 	rc = ask_region(h, s, nr_pages, memfd, region);
+	if (!rc && fcntl(memfd, F_ADD_SEALS,
+			 s->writable ? F_SEAL_SEAL
+				     : F_SEAL_SEAL | F_SEAL_FUTURE_WRITE))
+		rc = evp_fail(-errno, "cannot seal memory to share");
 	(void)close(memfd);
 	if (rc)
 		(void)munmap(*addr, evp_pages(nr_pages));

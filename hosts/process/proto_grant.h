@@ -4,9 +4,9 @@
  *
  * A page lives in a *region*: a memfd, sealed against shrinking and growing,
  * that the sharing process made and mapped.  It hands the region to the broker
- * (GRANT_REGION), which seals it once more: without WRITABLE nobody can map it
- * for writing any more, but who has done so already keeps that.  Then pages of
- * it become grants (GRANT_SHARE): numbers in the domain's grant table that one
+ * (GRANT_REGION), which maps it, too, if it may have to write there, and then
+ * seals it once more: without WRITABLE nobody can map it for writing any more,
+ * but who has done so already keeps that.  Then pages of it become grants (GRANT_SHARE): numbers in the domain's grant table that one
  * other domain may use.
  *
  * Whoever may use a grant gets, with GRANT_MAPPED, the region's descriptor.  So

@@ -34,6 +34,12 @@ static void send_region(struct tape *t, struct peer *p)
 		abort();
 	evp_hdr_init(&m.hdr, EVP_GRANT_REGION, sizeof(m), 3);
 	(void)evp_send_packet(p->fd, &m, sizeof(m), &fd, 1, MSG_DONTWAIT);
+	/* Sealed for good, mostly, as soon as the broker has it. */
+	run_broker();
+	(void)fcntl(fd, F_ADD_SEALS,
+		    tape_u8(t) < 8 ? F_SEAL_FUTURE_WRITE
+				   : F_SEAL_SEAL | F_SEAL_FUTURE_WRITE *
+							   !(m.flags & 1));
 	(void)close(fd);
 }
 

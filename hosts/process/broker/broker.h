@@ -249,6 +249,7 @@ struct evd_broker {
 	uint32_t nr_lines;
 	int console; /* if has_console */
 	bool has_console;
+	uint32_t nr_bytes; /* pages mapped for grants.h */
 	/* The hypercall being executed: whose, and what is guest memory in it. */
 	struct evd_att *caller;
 	uint8_t *arg;

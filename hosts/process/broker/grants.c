@@ -3,10 +3,10 @@
  * Grant tables: which pages a domain shares, and with whom.
  *
  * The broker has one descriptor for each region, never one for each grant; it
- * maps a region only if it has to write a byte into one that is sealed against
- * writing.  A region comes from a hostile process, so it must be a memfd of the
+ * maps a page of it only if it has a byte to clear there.  A region comes from a hostile process, so it must be a memfd of the
  * size that was said and sealed against shrinking: nobody who maps it can be
- * made to fault.
+ * made to fault.  The owner seals the rest when the broker has it, and nothing of
+ * it can be shared before.
  *
  * Reading order: tables, regions, sharing, unsharing.
  */
@@ -118,45 +118,61 @@ struct evd_grants *evd_grants_of(struct evd_conn *c)
 
 /* --- regions ----------------------------------------------------------------- */
 
+/*
+ * Other processes have this file, too, and can keep it locked, so nothing is
+ * done here that would wait for that: it is neither written nor sealed, only
+ * asked for its seals first, which nothing but memory has, and mapped.
+ */
 static bool is_region(int fd, const struct evp_grant_region *m)
 {
 	const int want = F_SEAL_SHRINK | F_SEAL_GROW;
+	int seals = fcntl(fd, F_GET_SEALS);
 	struct statfs fs;
 	struct stat st;
 
 	/* Huge pages have seals, too, but another file system. */
-	return !fstatfs(fd, &fs) && fs.f_type == TMPFS_MAGIC &&
-	       (fcntl(fd, F_GET_SEALS) & (want | F_SEAL_SEAL)) == want &&
-	       !fstat(fd, &st) &&
+	return seals >= 0 && (seals & want) == want && !fstatfs(fd, &fs) &&
+	       fs.f_type == TMPFS_MAGIC && !fstat(fd, &st) &&
 	       st.st_size == (off_t)m->nr_pages * EVP_PAGE_SIZE;
 }
 
-/* False: the descriptor is not good for it. */
-static bool seal(struct evd_region *r, bool notifies)
+/* The owner has sealed it for good, now that everybody has mapped it who may. */
+static bool is_sealed(const struct evd_region *r)
 {
-	int seals = F_SEAL_SEAL;
+	const int want = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL |
+			 (r->writable ? 0 : F_SEAL_FUTURE_WRITE);
+	int seals = fcntl(r->fd, F_GET_SEALS);
 
-	if (!r->writable) {
-		seals |= F_SEAL_FUTURE_WRITE;
-		/* Later this is as impossible for us. */
-		if (notifies) {
-			r->byte = mmap(NULL, EVP_PAGE_SIZE, PROT_WRITE,
-				       MAP_SHARED, r->fd, 0);
-			if (r->byte == MAP_FAILED) {
-				r->byte = NULL;
-				return false;
-			}
-		}
-	}
-	return !fcntl(r->fd, F_ADD_SEALS, seals);
+	return seals >= 0 && (seals & want) == want;
+}
+
+uint8_t *evd_region_map(struct evd_region *r, uint32_t page)
+{
+	void *p;
+
+	if (r->broker->nr_bytes >= EVD_MAX_BYTES)
+		return NULL;
+	p = mmap(NULL, EVP_PAGE_SIZE, PROT_WRITE, MAP_SHARED, r->fd,
+		 (off_t)page * EVP_PAGE_SIZE);
+	if (p == MAP_FAILED)
+		return NULL;
+	r->broker->nr_bytes++;
+	return p;
+}
+
+void evd_region_unmap(struct evd_region *r, uint8_t *page)
+{
+	if (!page)
+		return;
+	(void)munmap(page, EVP_PAGE_SIZE);
+	r->broker->nr_bytes--;
 }
 
 static void free_region(struct evd_region *r)
 {
-	if (r->byte)
-		(void)munmap(r->byte, EVP_PAGE_SIZE);
+	evd_region_unmap(r, r->byte);
 	if (r->fd >= 0)
-		(void)close(r->fd);
+		evd_bury(r->fd);
 	r->broker->nr_regions--;
 	r->table->nr_regions--;
 	evd_table_put(r->table);
@@ -250,10 +266,14 @@ void evd_grant_region(struct evd_conn *c, const struct evp_grant_region *m,
 	}
 	r->fd = p->fd[0];
 	p->nr_fds = 0;
-	if (!seal(r, m->flags & EVP_GRANT_NOTIFIES)) {
-		forget_region(r);
-		evd_doom(c, "bad GRANT_REGION");
-		return;
+	if (m->flags & EVP_GRANT_NOTIFIES) {
+		r->byte = evd_region_map(r, 0);
+		if (!r->byte) {
+			forget_region(r);
+			evd_refuse(c, m->hdr.seq, -ENOMEM,
+				   "no room for another notification");
+			return;
+		}
 	}
 	a.region = r->id;
 	evp_hdr_init(&a.hdr, EVP_GRANT_REGION_IS, sizeof(a), m->hdr.seq);
@@ -273,11 +293,12 @@ static struct evd_region *find_region(const struct evd_conn *c, uint64_t id)
 
 static bool is_fine(const struct evd_region *r, const struct evp_grant_share *m)
 {
-	return r && m->count && m->count <= EVP_GRANTS_PER_MSG &&
-	       m->page < r->nr_pages && m->count <= r->nr_pages - m->page &&
+	return r && is_sealed(r) && m->count &&
+	       m->count <= EVP_GRANTS_PER_MSG && m->page < r->nr_pages &&
+	       m->count <= r->nr_pages - m->page &&
 	       (m->count == 1 || (m->at == EVP_GRANT_ANY && !m->notify.what)) &&
 	       (m->at == EVP_GRANT_ANY || m->at < EVP_GRANT_RESERVED) &&
-	       (r->writable || r->byte || !(m->notify.what & EVP_NOTIFY_BYTE));
+	       ((r->byte && !m->page) || !(m->notify.what & EVP_NOTIFY_BYTE));
 }
 
 /* A free entry, or EVP_GRANT_ANY. */
@@ -332,7 +353,7 @@ static bool unshare(struct evd_conn *c, uint32_t ref)
 	bool busy = g->nr_maps;
 
 	if (g->hold) {
-		evd_hold_end(g->hold, r, true);
+		evd_hold_end(g->hold, true);
 		free(g->hold);
 		g->hold = NULL;
 	}
@@ -355,7 +376,7 @@ static int share_one(struct evd_conn *c, const struct evp_grant_share *m,
 		h = calloc(1, sizeof(*h));
 		if (!h)
 			return -ENOMEM;
-		rc = evd_hold_take(c, &m->notify, m->page, h);
+		rc = evd_hold_take(c, &m->notify, r->byte, h);
 		if (rc) {
 			free(h);
 			return rc;

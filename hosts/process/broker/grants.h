@@ -24,12 +24,14 @@
 #include "../proto_grant.h"
 #include "broker.h"
 
+#define EVD_MAX_BYTES	 16384 /* pages mapped to clear a byte in: of 65530 */
 #define EVD_REGION_SHARE 4 /* one domain has at most one in so many of them */
 
 /* A port that is not closed before an event was sent on it. */
 struct evd_hold {
 	uint32_t what;	 /* EVP_NOTIFY_..., 0: nothing to do */
-	uint32_t offset; /* of the byte, in the region */
+	uint32_t offset; /* of the byte, in the page */
+	uint8_t *page;	 /* mapped, where it is to be cleared */
 	struct evd_dom *dom;
 	evtchn_port_t port;
 	uint32_t nr_closings; /* the port's, when it was taken */
@@ -46,7 +48,7 @@ struct evd_region {
 	uint32_t refs;	    /* and those, and mapped pages */
 	domid_t domid;
 	bool writable;
-	uint8_t *byte; /* its page, where it cannot be written otherwise */
+	uint8_t *byte; /* its only page, if it may have a byte to clear */
 };
 
 struct evd_grant {
@@ -70,6 +72,7 @@ struct evd_mapping {
 	struct evd_table *table;
 	struct evd_region *region;
 	struct evd_hold hold;
+	uint8_t *byte; /* its page, if there is one to clear */
 	uint32_t count;
 	uint32_t ref[];
 };
@@ -100,6 +103,10 @@ struct evd_grant *evd_grant(struct evd_table *t, uint32_t ref);
 /* One mapping less of @ref. */
 void evd_grant_put(struct evd_table *t, uint32_t ref);
 
+/* Map a page, to clear a byte later; NULL: no room. */
+uint8_t *evd_region_map(struct evd_region *r, uint32_t page);
+void evd_region_unmap(struct evd_region *r, uint8_t *page);
+
 void evd_region_put(struct evd_region *r, uint32_t refs);
 
 /* --- mapping.c ---------------------------------------------------------------- */
@@ -110,12 +117,12 @@ void evd_unmap_all(struct evd_conn *c);
 
 /*
  * Take note of what is wanted.  0; -EINVAL: no such offset, or @c's domain has
- * no such port.
+ * no such port.  @page is where the byte is.
  */
 int evd_hold_take(struct evd_conn *c, const struct evp_grant_notify *n,
-		  uint32_t page, struct evd_hold *h);
+		  uint8_t *page, struct evd_hold *h);
 
 /* Do it, if @notify, and let the port go. */
-void evd_hold_end(struct evd_hold *h, struct evd_region *r, bool notify);
+void evd_hold_end(struct evd_hold *h, bool notify);
 
 #endif /* EVTCHND_GRANTS_H */

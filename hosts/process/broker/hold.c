@@ -13,19 +13,18 @@
  * whoever uses them, ends a hold's port as well: nr_closings tells.
  */
 #include <errno.h>
-#include <unistd.h>
 
 #include "grants.h"
 
 int evd_hold_take(struct evd_conn *c, const struct evp_grant_notify *n,
-		  uint32_t page, struct evd_hold *h)
+		  uint8_t *page, struct evd_hold *h)
 {
-	*h = (struct evd_hold){.dom = c->dom, .port = n->port};
+	*h = (struct evd_hold){.dom = c->dom, .port = n->port, .page = page};
 
 	if (n->what & EVP_NOTIFY_BYTE) {
 		if (n->offset >= EVP_PAGE_SIZE)
 			return -EINVAL;
-		h->offset = page * EVP_PAGE_SIZE + n->offset;
+		h->offset = n->offset;
 	}
 	if (n->what & EVP_NOTIFY_EVENT) {
 		if (!evd_port_hold(c->dom, n->port))
@@ -36,18 +35,10 @@ int evd_hold_take(struct evd_conn *c, const struct evp_grant_notify *n,
 	return 0;
 }
 
-static void clear(struct evd_region *r, uint32_t offset)
-{
-	if (r->byte)
-		((volatile uint8_t *)r->byte)[offset] = 0;
-	else /* sealed against shrinking, so there is such a byte */
-		(void)!pwrite(r->fd, "", 1, offset);
-}
-
-void evd_hold_end(struct evd_hold *h, struct evd_region *r, bool notify)
+void evd_hold_end(struct evd_hold *h, bool notify)
 {
 	if (notify && h->what & EVP_NOTIFY_BYTE)
-		clear(r, h->offset);
+		((volatile uint8_t *)h->page)[h->offset] = 0;
 	if (h->what & EVP_NOTIFY_EVENT)
 		evd_port_release(h->dom, h->port, h->nr_closings, notify);
 	h->what = 0;

@@ -119,7 +119,12 @@ static int hold(struct evd_conn *c, const struct evp_grant_map *m,
 	if (m->notify.what & EVP_NOTIFY_BYTE &&
 	    !(m->flags & EVP_GRANT_WRITABLE))
 		return -EINVAL;
-	return evd_hold_take(c, &m->notify, page, &map->hold);
+	if (m->notify.what & EVP_NOTIFY_BYTE) {
+		map->byte = evd_region_map(map->region, page);
+		if (!map->byte)
+			return -ENOMEM;
+	}
+	return evd_hold_take(c, &m->notify, map->byte, &map->hold);
 }
 
 static void count(struct evd_conn *c, struct evd_mapping *map, bool more)
@@ -169,7 +174,8 @@ static int record(struct evd_conn *c, const struct evp_grant_map *m,
 		rc = a->map ? 0 : -ENOMEM;
 	}
 	if (rc) {
-		evd_hold_end(&map->hold, map->region, false);
+		evd_hold_end(&map->hold, false);
+		evd_region_unmap(map->region, map->byte);
 		free(map);
 		return rc;
 	}
@@ -182,7 +188,8 @@ static void unmap(struct evd_conn *c, uint32_t number)
 	struct evd_mapping *map = c->grants->map[number].map;
 
 	put_number(c->grants, number);
-	evd_hold_end(&map->hold, map->region, true);
+	evd_hold_end(&map->hold, true);
+	evd_region_unmap(map->region, map->byte);
 	count(c, map, false);
 	free(map);
 }
