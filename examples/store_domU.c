@@ -51,41 +51,35 @@ struct bridge {
 
 /* --- the rings --------------------------------------------------------------- */
 
-static uint32_t load(const uint32_t *index)
-{
-	return __atomic_load_n(index, __ATOMIC_ACQUIRE);
-}
-
-/* Bytes first, then the index, which is what the other end goes by. */
-static void advance(uint32_t *index, size_t n)
-{
-	__atomic_store_n(index, *index + (uint32_t)n, __ATOMIC_RELEASE);
-}
-
 static size_t smaller(size_t x, size_t y)
 {
 	return x < y ? x : y;
 }
 
+/* Bytes first, then the index, which is what the other end goes by. */
 static size_t put(struct store_page *p, const char *from, size_t n)
 {
-	uint32_t at = p->req_prod % STORE_RING_SIZE;
-	size_t room = STORE_RING_SIZE - (p->req_prod - load(&p->req_cons));
+	uint32_t end =
+		evb_u32_load_relaxed(&p->req_prod); /* only we write it */
+	uint32_t room =
+		STORE_RING_SIZE - (end - evb_u32_load_acquire(&p->req_cons));
+	uint32_t at = end % STORE_RING_SIZE;
 
 	n = smaller(smaller(n, room), STORE_RING_SIZE - at);
 	memcpy(p->req + at, from, n);
-	advance(&p->req_prod, n);
+	evb_u32_store_release(&p->req_prod, end + (uint32_t)n);
 	return n;
 }
 
 static size_t take(struct store_page *p, char *to, size_t n)
 {
-	uint32_t at = p->rsp_cons % STORE_RING_SIZE;
-	size_t there = load(&p->rsp_prod) - p->rsp_cons;
+	uint32_t start = evb_u32_load_relaxed(&p->rsp_cons); /* as above */
+	uint32_t there = evb_u32_load_acquire(&p->rsp_prod) - start;
+	uint32_t at = start % STORE_RING_SIZE;
 
 	n = smaller(smaller(n, there), STORE_RING_SIZE - at);
 	memcpy(to, p->rsp + at, n);
-	advance(&p->rsp_cons, n);
+	evb_u32_store_release(&p->rsp_cons, start + (uint32_t)n);
 	return n;
 }
 

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include <base/atomic.h>
+
 #define STORE_PAYLOAD_MAX 4096
 #define STORE_RING_SIZE	  1024
 #define STORE_GRANT	  1 /* the reference at which a guest's page is found */
@@ -34,8 +36,8 @@ struct store_message {
 struct store_page {
 	char req[STORE_RING_SIZE];
 	char rsp[STORE_RING_SIZE];
-	uint32_t req_cons, req_prod;
-	uint32_t rsp_cons, rsp_prod;
+	evb_u32 req_cons, req_prod;
+	evb_u32 rsp_cons, rsp_prod;
 	uint32_t features, connection, error;
 };
 
