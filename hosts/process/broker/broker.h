@@ -537,7 +537,7 @@ void evd_watch_peer(struct evd_conn *c, const struct evp_watch *m);
 /* --- reattach.c ------------------------------------------------------------- */
 
 /* Open again what an attachment had that came back. */
-void evd_claims(struct evd_conn *c, const struct evp_claims *m);
+void evd_claims(struct evd_conn *c, const struct evp_claims *m, size_t len);
 
 /* @p is closed, or has a peer again; or will not get the one it had. */
 void evd_half_drop(struct evd_port *p);

@@ -23,9 +23,14 @@ static int watch(const struct evd_att *a, const struct evp_watch *m)
 
 void evd_watch_peer(struct evd_conn *c, const struct evp_watch *m)
 {
-	struct evp_result r = {.rc = watch(c->att, m)};
 	const size_t len = offsetof(struct evp_result, arg);
+	struct evp_result r = {.arg_len = 0};
 
+	if (m->on > 1) {
+		evd_doom(c, "bad WATCH");
+		return;
+	}
+	r.rc = watch(c->att, m);
 	evp_hdr_init(&r.hdr, EVP_RESULT, len, m->hdr.seq);
 	evd_send(c, &r, len, NULL, 0);
 }

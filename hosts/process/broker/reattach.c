@@ -345,9 +345,14 @@ static void claim(struct evd_att *a, const struct evp_claim *m, struct fill *f)
 }
 
 /* Ports ascend, so that what was filled for one is below the next. */
-static bool is_good(const struct evp_claims *m)
+static bool is_good(const struct evp_claims *m, size_t len)
 {
 	uint32_t i, above = 0;
+
+	if (m->count > EVP_CLAIMS_PER_PAGE || m->last > 1 ||
+	    len != offsetof(struct evp_claims, claim) +
+			    m->count * sizeof(m->claim[0]))
+		return false;
 
 	for (i = 0; i < m->count; i++) {
 		const struct evp_claim *c = &m->claim[i];
@@ -360,13 +365,13 @@ static bool is_good(const struct evp_claims *m)
 	return true;
 }
 
-void evd_claims(struct evd_conn *c, const struct evp_claims *m)
+void evd_claims(struct evd_conn *c, const struct evp_claims *m, size_t len)
 {
 	struct fill f = {.taken = {0}};
 	struct evd_att *a = c->att;
 	uint32_t i;
 
-	if (!a->nr_claim_pages || !is_good(m)) {
+	if (!a->nr_claim_pages || !is_good(m, len)) {
 		evd_doom(c, "bad CLAIM");
 		return;
 	}

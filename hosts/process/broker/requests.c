@@ -209,14 +209,7 @@ static void on_reattach(struct evd_conn *c, const union request *m,
 static void on_claim(struct evd_conn *c, const union request *m,
 		     struct evp_packet *p)
 {
-	const struct evp_claims *r = &m->claims;
-
-	if (r->count > EVP_CLAIMS_PER_PAGE || r->last > 1 ||
-	    p->len != offsetof(struct evp_claims, claim) +
-			      r->count * sizeof(r->claim[0]))
-		evd_doom(c, "bad CLAIM");
-	else
-		evd_claims(c, r);
+	evd_claims(c, &m->claims, p->len);
 }
 
 /* --- connections ------------------------------------------------------------ */
@@ -486,10 +479,7 @@ static void on_watch(struct evd_conn *c, const union request *m,
 		     struct evp_packet *p)
 {
 	(void)p;
-	if (m->watch.on > 1)
-		evd_doom(c, "bad WATCH");
-	else
-		evd_watch_peer(c, &m->watch);
+	evd_watch_peer(c, &m->watch);
 }
 
 /* --- dispatch --------------------------------------------------------------- */
