@@ -477,6 +477,7 @@ struct nap {
 	struct crew crew;
 	evtchn_port_t port[2]; /* of vCPU 0 and 1, both to the same peer */
 	evb_u32 seen[2];
+	evb_u32 go;
 	int to, from;
 };
 
@@ -512,25 +513,54 @@ static void send_nap(struct nap *n, uint64_t which)
 	(void)hear(n->from);
 }
 
-static void run_nap(struct crew *crew, uint32_t vcpu)
+static void await_nap(const struct crew *crew)
+{
+	while (!evb_u32_load(&crew->g->vcpu[1].asleep))
+		(void)sched_yield();
+}
+
+/* Every other time it lies down only after vCPU 0 took its event. */
+static void take_naps(struct crew *crew)
 {
 	struct nap *n = crew->arg;
 	uint32_t i;
 
-	if (vcpu == 1)
-		wait_for_the_end(crew, vcpu);
-	for (i = 1; vcpu == 0 && i <= 100; i++) {
-		while (!evb_u32_load(&crew->g->vcpu[1].asleep))
+	for (i = 1; i <= 100; i++) {
+		while (i % 2 && evb_u32_load(&n->go) < i)
 			(void)sched_yield();
+		while (evb_u32_load(&n->seen[1]) < i)
+			CHECK(evp_wait(crew->g, EVP_FOREVER) >= 0);
+	}
+}
+
+static void disturb_naps(struct crew *crew)
+{
+	struct nap *n = crew->arg;
+	uint32_t i;
+
+	for (i = 1; i <= 100; i++) {
+		if (i % 2 == 0)
+			await_nap(crew);
 		send_nap(n, 0);
 		while (evb_u32_load(&n->seen[0]) < i)
 			CHECK(evp_poll(crew->g) >= 0);
+		evb_u32_store(&n->go, i);
+		await_nap(crew);
 		send_nap(n, 1);
 		while (evb_u32_load(&n->seen[1]) < i)
 			(void)sched_yield(); /* calls nothing of the library */
 	}
+	end_shift(crew);
+}
+
+static void run_nap(struct crew *crew, uint32_t vcpu)
+{
 	if (vcpu == 0)
-		end_shift(crew);
+		disturb_naps(crew);
+	else if (vcpu == 1)
+		take_naps(crew);
+	if (vcpu < 2)
+		wait_for_the_end(crew, vcpu);
 }
 
 static void sleeping_vcpu_served_while_another_computes(void **state)
