@@ -107,6 +107,7 @@ install: all ## programs, libraries and headers to PREFIX (default /usr/local)
 		done \
 	done
 	@$(install_user)
+	@$(install_cli)
 
 format: ## reformat the sources with clang-format
 	@scripts/format --fix
@@ -197,6 +198,7 @@ $(BUILD)/san/bin/alice_%: $(call sanobjs,examples/alice_%.c $(EVP_ALL) $(GUEST_S
 	$(sanprogram)
 
 # Tests: tests/sources.mk says what each is linked with.
-include user/rules.mk examples/rules.mk tests/rules.mk bench/rules.mk
+include tools/evtchn/install.mk user/rules.mk examples/rules.mk tests/rules.mk \
+	bench/rules.mk
 
 -include $(shell find $(BUILD)/obj $(BUILD)/san $(BUILD)/pic -name '*.d' 2>/dev/null)

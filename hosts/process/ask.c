@@ -64,7 +64,7 @@ int evp_ask_result(struct evp_guest *g, const struct evp_hdr *m, void *arg,
 	struct evp_packet p;
 	const struct evp_result *r = (const void *)p.u.bytes;
 
-	g->stats.hypercalls++;
+	evp_note(g, &g->counts->hypercalls);
 	if (!ask(g, m))
 		return EVP_RC_NO_BROKER;
 	if (await(g, &p, len)) {

@@ -269,7 +269,7 @@ int evp_check_answer(const struct evp_packet *p, enum evp_type type, size_t len)
 	return 0;
 }
 
-static int receive(int fd, struct evp_packet *p, enum evp_type type, size_t len)
+int evp_answer(int fd, struct evp_packet *p, enum evp_type type, size_t len)
 {
 	int rc = evp_recv_packet(fd, p, 0);
 
@@ -278,7 +278,8 @@ static int receive(int fd, struct evp_packet *p, enum evp_type type, size_t len)
 	if (rc)
 		return evp_fail(rc, "the broker closed the connection");
 	rc = evp_check_answer(p, type, len);
-	if (rc || (type != EVP_ATTACHED && type != EVP_GRANT_MAPPED))
+	if (rc || (type != EVP_ATTACHED && type != EVP_GRANT_MAPPED &&
+		   type != EVP_COUNTS_ARE))
 		evp_packet_close_fds(p);
 	return rc;
 }
@@ -297,7 +298,7 @@ int evp_ask_with(int fd, const void *msg, size_t len, int with,
 	/* A refusal may be waiting: look, even when the broker hung up. */
 	if (rc && rc != -ECONNRESET)
 		return evp_fail(rc, "cannot talk to the broker");
-	return receive(fd, p, type, min_len);
+	return evp_answer(fd, p, type, min_len);
 }
 
 /* --- questions ------------------------------------------------------------- */
@@ -440,4 +441,25 @@ int evp_control_list(int fd, uint32_t *domid, uint32_t *port,
 	*domid = r->next_domid;
 	*port = r->next_port;
 	return (int)r->count;
+}
+
+int evp_control_counts(int fd, uint32_t domid, uint32_t index,
+		       struct evp_counts_are *who, int *counts)
+{
+	struct evp_ask_counts m = {.domid = domid, .index = index};
+	struct evp_packet p;
+	int rc;
+
+	evp_hdr_init(&m.hdr, EVP_ASK_COUNTS, sizeof(m), 7);
+	rc = evp_ask(fd, &m, sizeof(m), &p, EVP_COUNTS_ARE, sizeof(*who));
+	if (rc)
+		return rc;
+	memcpy(who, p.u.bytes, sizeof(*who));
+	*counts = -1;
+	if (p.nr_fds == 1) {
+		*counts = p.fd[0];
+		p.nr_fds = 0;
+	}
+	evp_packet_close_fds(&p);
+	return 0;
 }

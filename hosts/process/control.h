@@ -80,6 +80,33 @@ int evp_control_delegate(int fd, uint32_t virq, uint32_t domid);
 int evp_control_line(int fd, uint32_t line, int desc, uint32_t domid);
 int evp_control_permit(int fd, uint32_t line, uint32_t domid);
 
+/*
+ * Ports of the domain that session @fd holds, which are no attachment's: see
+ * proto.h.  @name: NULL for none.  @e: the port, may be NULL.
+ *   -ENOENT  no such port, domain or name     -EEXIST  the name is taken
+ *   -EBUSY   the port is an attachment's; BIND: it is connected already
+ *   others   as the hypercall
+ */
+int evp_control_port(int fd, enum evp_port_op op, uint32_t domid, uint32_t port,
+		     const char *name, struct evp_port_entry *e);
+
+/*
+ * Take one event of a port, waiting for it until @deadline (CLOCK_MONOTONIC,
+ * ns; INT64_MAX: none).  0: there was none in time.
+ *   -EIDRM   the port was closed
+ *   others   as above
+ */
+int evp_control_wait(int fd, uint32_t port, int64_t deadline);
+
+/*
+ * The counts of an attachment, @index from 0 up, and of the domain's own ports
+ * (pid 0) after them.  @fd: to be mapped with evp_counts_map(); -1: it does not
+ * tell.
+ *   -ENOENT  there is no such domain, or not so many
+ */
+int evp_control_counts(int fd, uint32_t domid, uint32_t index,
+		       struct evp_counts_are *who, int *counts);
+
 /* --- building blocks, also for the tests ----------------------------------- */
 
 #define EVP_FDS_MAX 3
@@ -131,6 +158,10 @@ int evp_ask_with(int fd, const void *msg, size_t len, int with,
 /* Is this the answer to expect?  0, or as evp_ask(). */
 int evp_check_answer(const struct evp_packet *p, enum evp_type type,
 		     size_t min_len);
+
+/* The second half of it. */
+int evp_answer(int fd, struct evp_packet *p, enum evp_type type,
+	       size_t min_len);
 
 /* Fill a name field of a message, cutting what is too long. */
 void evp_copy_name(char *to, const char *name);

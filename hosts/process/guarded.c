@@ -147,7 +147,7 @@ static int sleep_until(struct evp_vcpu *v, int64_t deadline)
 	struct pollfd p = {.fd = v->bell, .events = POLLIN};
 	struct timespec ts;
 
-	v->stats.sleeps++;
+	evp_note(v->guest, &v->guest->counts->sleeps);
 	if (ppoll(&p, 1, evp_left_until(deadline, &ts), NULL) >= 0)
 		return 0;
 	if (errno == EINTR && evb_u32_load_relaxed(&v->interrupted) != before)

@@ -45,6 +45,7 @@
 #include <pthread.h>
 
 #include "control.h"
+#include "counts.h"
 #include "doze.h"
 #include "lane.h"
 #include "mutex.h"
@@ -127,7 +128,6 @@ struct evp_vcpu {
 	evb_u32 posted;	   /* ports that became pending for it, by anybody */
 	uint32_t reported; /* of these, returned by evp_poll() or evp_wait() */
 	uint32_t in_vain;  /* looks in a row that found nothing */
-	struct evp_stats stats;
 	/* timer.c; written: guest.lock. */
 	struct evp_timer timer[EVP_NR_TIMERS];
 	evtchn_port_t timer_port; /* VIRQ_TIMER; 0: not bound here */
@@ -176,10 +176,11 @@ struct evp_guest {
 	struct evp_lane *broker; /* one of them */
 	uint32_t nr_lanes, nr_hot, max_lanes;
 	struct evp_chan chan[EVP_NR_PORTS];
-	struct evp_stats stats; /* with those of the vCPUs */
-	uint32_t nr_timers;	/* of all vCPUs, that are set */
-	int timerfd;		/* -1: not needed yet */
-	int64_t timerfd_at;	/* when it becomes readable */
+	uint32_t nr_timers; /* of all vCPUs, that are set */
+	int timerfd;	    /* -1: not needed yet */
+	int64_t timerfd_at; /* when it becomes readable */
+	struct evp_counts *counts;
+	int counts_fd; /* for reading only; -1: nobody else can */
 	/* Guarded guests only. */
 	bool guarded;
 	int signal; /* that brings upcalls; 0: none */
@@ -195,6 +196,15 @@ struct evp_guest {
 
 /* Between what a thread does and what its own signal handler does. */
 #define evp_barrier() __asm__ volatile("" : : : "memory")
+
+/* Something happened once more. */
+static inline void evp_note(const struct evp_guest *g, evb_u64 *count)
+{
+	evp_count_in(g->guarded, count);
+}
+
+/* Give the broker our counts, to be shown (attach.c). */
+void evp_lend_counts(struct evp_guest *g);
 
 /* --- upcall.c --------------------------------------------------------------- */
 

@@ -109,33 +109,26 @@ void evg_plat_relax(void)
 
 /* --- sending ---------------------------------------------------------------- */
 
-static void send_by_lane(struct evp_vcpu *v, const struct evp_chan *ch)
+static void send_by_lane(struct evp_guest *g, evtchn_port_t port)
 {
-	struct evp_stats *stats = &v->stats;
+	const struct evp_chan *ch = &g->chan[port];
+	enum evp_sent sent =
+		evp_lane_send(ch->lane->out, ch->lane->bell, ch->slot_out);
 
-	switch (evp_lane_send(ch->lane->out, ch->lane->bell, ch->slot_out)) {
-	case EVP_MERGED:
-		stats->sent_merged++;
-		return;
-	case EVP_RANG:
-		stats->rings++;
-		break;
-	case EVP_SET:
-		break;
-	}
-	stats->sent_lane++;
+	evp_note(g, &g->counts->port[port].sent[sent]);
 }
 
 /* False: only the broker can. */
-static bool send_here(struct evp_vcpu *v, const struct evp_chan *ch)
+static bool send_here(struct evp_guest *g, evtchn_port_t port)
 {
-	switch (ch->way) {
+	switch (g->chan[port].way) {
 	case EVP_BY_LANE:
-		send_by_lane(v, ch);
+		send_by_lane(g, port);
 		return true;
 	case EVP_HERE:
-		v->stats.sent_local++;
-		evp_post(v->guest, ch->peer);
+		evp_note(g, &g->counts->sent_local);
+		evp_note(g, &g->counts->port[port].sent[EVP_SET]);
+		evp_post(g, g->chan[port].peer);
 		return true;
 	case EVP_BY_BROKER:
 		break;
@@ -148,12 +141,12 @@ static bool send_here(struct evp_vcpu *v, const struct evp_chan *ch)
  * is the rest of what a plain guest's send over a lane does not need.
  */
 __attribute__((noinline)) static bool send_guarded(struct evp_vcpu *v,
-						   const struct evp_chan *ch)
+						   evtchn_port_t port)
 {
 	bool sent;
 
 	evp_mutex_lock(&v->chans);
-	sent = send_here(v, ch);
+	sent = send_here(v->guest, port);
 	evp_mutex_unlock(&v->chans);
 	return sent;
 }
@@ -163,17 +156,17 @@ static int send_by_broker(struct evp_vcpu *v, evtchn_port_t port)
 {
 	struct evtchn_send op = {.port = port};
 	struct evp_guest *g = v->guest;
-	const struct evp_chan *ch = &g->chan[port];
 	int rc;
 
 	evp_collect_broker(g);
 	if (g->news)
 		evp_read_news(g);
-	if (send_here(v, ch))
+	if (send_here(g, port))
 		return 0;
-	v->stats.sent_broker++;
+	evp_note(g, &g->counts->sent_broker);
+	evp_note(g, &g->counts->port[port].sent[EVP_SET]);
 	rc = evp_ask_broker(g, EVTCHNOP_send, &op, sizeof(op));
-	return rc == EVP_RC_NO_BROKER && send_here(v, ch) ? 0 : rc;
+	return rc == EVP_RC_NO_BROKER && send_here(g, port) ? 0 : rc;
 }
 
 __attribute__((noinline)) static int send_slowly(struct evp_vcpu *v,
@@ -200,8 +193,7 @@ static int op_send(struct evp_vcpu *v, const void *arg)
 		return -XEN_EFAULT;
 	memcpy(&op, arg, sizeof(op));
 	if (op.port < EVP_NR_PORTS &&
-	    (g->guarded ? send_guarded(v, &g->chan[op.port])
-			: send_here(v, &g->chan[op.port])))
+	    (g->guarded ? send_guarded(v, op.port) : send_here(g, op.port)))
 		return 0;
 	return send_slowly(v, op.port);
 }

@@ -241,6 +241,7 @@ static void on_closed(struct evp_guest *g, const struct evp_packet *p)
 	(void)evp_forget_old(g, m->port);
 	*ch = (struct evp_chan){.way = EVP_BY_BROKER};
 	evp_timers_closed(g, m->port);
+	evp_counts_close(g->counts, m->port);
 }
 
 /* The peer sends no more in this slot: what it sent was not for us. */

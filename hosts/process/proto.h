@@ -20,7 +20,8 @@
  * A connection handed in with ADOPT starts in QUERY and may attach only to the
  * domain of the session it came through, or be another session for it.  DOMAINS
  * and LIST are answered in QUERY and SESSION, DOMINFO in SESSION, HYPERCALL in
- * SESSION and ATTACHED; ACK, CLEAN, TAKE_OVER, RESTRICT and WATCH are taken in
+ * SESSION and ATTACHED, PORT and WAIT in SESSION, COUNTS in ATTACHED, ASK_COUNTS
+ * in QUERY and SESSION; ACK, CLEAN, TAKE_OVER, RESTRICT and WATCH are taken in
  * ATTACHED, CLAIM after REATTACH, GRANT_... in SESSION: proto_grant.h has these.
  *
  * Events do not come this way: see lane.h.  What comes is the news about which
@@ -101,6 +102,10 @@ enum evp_type {
 	EVP_VIRQ = 21,		/* VIRQ_DONE */
 	EVP_LINE = 22,		/* LINE_DONE; comes with a descriptor */
 	EVP_PERMIT = 23,	/* LINE_DONE */
+	EVP_PORT = 30,		/* PORT_IS; to EVP_PORT_CANCEL no answer */
+	EVP_WAIT = 31,		/* WAITED, when there was an event */
+	EVP_COUNTS = 80,	/* no answer */
+	EVP_ASK_COUNTS = 81,	/* COUNTS_ARE, with a descriptor */
 	/* answers; seq is that of the question */
 	EVP_WELCOME = 32,
 	EVP_REFUSED = 33, /* to any question but those RESULT answers */
@@ -118,6 +123,9 @@ enum evp_type {
 	EVP_REATTACHED = 56,
 	EVP_VIRQ_DONE = 50,
 	EVP_LINE_DONE = 51,
+	EVP_PORT_IS = 60,
+	EVP_WAITED = 61,
+	EVP_COUNTS_ARE = 84,
 	/* news; seq is 0 */
 	EVP_LANE = 64, /* with three descriptors */
 	EVP_CONNECT = 65,
@@ -296,6 +304,49 @@ struct evp_restrict {
 	uint16_t pad[3];
 };
 
+/*
+ * Ports of the domain itself: no attachment's, so they outlive the program that
+ * made them and end with the domain.  An event on one stays with the broker
+ * until somebody WAITs for it.  A port that is nobody's yet becomes one when a
+ * session uses it; an attachment's is refused with -EBUSY.
+ */
+enum evp_port_op {
+	EVP_PORT_ALLOC = 1, /* for @domid; @name may be "", else free */
+	EVP_PORT_BIND = 2,  /* to @port of @domid, not 0; @name likewise */
+	EVP_PORT_SEND = 3,
+	EVP_PORT_CLOSE = 4,
+	EVP_PORT_FIND = 5,   /* @domid's */
+	EVP_PORT_NOTIFY = 6, /* @domid's: bind, send and close in one */
+	EVP_PORT_CANCEL = 7, /* a WAIT that was not answered yet */
+};
+
+struct evp_port_req {
+	struct evp_hdr hdr;
+	uint16_t op; /* enum evp_port_op */
+	uint16_t domid;
+	uint32_t port; /* 0, but for ALLOC and BIND: the one called @name */
+	char name[EVP_NAME_MAX];
+};
+
+/* Wait for an event on @port, and take it.  One at a time. */
+struct evp_wait_req {
+	struct evp_hdr hdr;
+	uint32_t port;
+	uint32_t pad;
+};
+
+/* Here is, as a descriptor, what this attachment counts: see counts.h. */
+struct evp_counts_msg {
+	struct evp_hdr hdr;
+};
+
+/* The counts of attachment number @index; after the last, the domain's own. */
+struct evp_ask_counts {
+	struct evp_hdr hdr;
+	uint32_t domid;
+	uint32_t index;
+};
+
 /* --- answers --------------------------------------------------------------- */
 
 struct evp_welcome {
@@ -393,7 +444,8 @@ struct evp_port_entry {
 	uint32_t vcpu;
 	uint32_t peer;	/* interdomain: port; virq, pirq: its number */
 	uint8_t linked; /* sends bypass the broker */
-	uint8_t pad[3];
+	uint8_t kept;	/* the domain's own: @name is the port's name */
+	uint8_t pad[2];
 	uint32_t pid; /* whose it is; 0: nobody's yet */
 	char name[EVP_NAME_MAX];
 };
@@ -417,6 +469,30 @@ struct evp_virq_done {
 
 struct evp_line_done {
 	struct evp_hdr hdr;
+};
+
+/* The port as it was (CLOSE) or is now. */
+struct evp_port_is {
+	struct evp_hdr hdr;
+	struct evp_port_entry entry;
+};
+
+/*
+ * 0: there was an event, and whoever reads this has it.  Otherwise there was
+ * none: -ECANCELED, or -EIDRM: the port was closed.
+ */
+struct evp_waited {
+	struct evp_hdr hdr;
+	int32_t rc;
+	uint32_t pad;
+};
+
+/* @pid 0: of the domain's own ports.  No descriptor: it does not tell. */
+struct evp_counts_are {
+	struct evp_hdr hdr;
+	uint32_t pid;
+	uint32_t pad;
+	char name[EVP_NAME_MAX];
 };
 
 /* --- news ------------------------------------------------------------------ */

@@ -272,6 +272,7 @@ void evp_on_reattached(struct evp_guest *g, struct evp_packet *p)
 	g->joining = false;
 	g->backoff = 0;
 	close_timer(g);
+	evp_lend_counts(g);
 }
 
 /* --- old lanes -------------------------------------------------------------- */

@@ -3,6 +3,8 @@
 EVP_CONTROL_SRCS := \
 	hosts/process/control.c \
 	hosts/process/control_sources.c \
+	hosts/process/control_port.c \
+	hosts/process/counts.c \
 	hosts/process/paths.c \
 	hosts/process/session.c
 
@@ -33,6 +35,7 @@ EVTCHND_SRCS := \
 	hosts/process/broker/bury.c \
 	hosts/process/broker/conn.c \
 	hosts/process/broker/console.c \
+	hosts/process/broker/counts.c \
 	hosts/process/broker/deliver_lane.c \
 	hosts/process/broker/domain.c \
 	hosts/process/broker/dominfo.c \
@@ -41,6 +44,7 @@ EVTCHND_SRCS := \
 	hosts/process/broker/grants.c \
 	hosts/process/broker/hold.c \
 	hosts/process/broker/hypercall.c \
+	hosts/process/broker/kept.c \
 	hosts/process/broker/lanes.c \
 	hosts/process/broker/restrict.c \
 	hosts/process/broker/link.c \
@@ -61,4 +65,5 @@ EVTCHND_SRCS := \
 	hosts/process/kick.c \
 	hosts/process/lane.c \
 	hosts/process/paths.c \
+	hosts/process/counts.c \
 	hosts/process/control.c

@@ -190,7 +190,7 @@ static bool run_vcpu(struct evp_vcpu *v, int64_t now)
 		fired |= is_set(&v->timer[i]) && run_wall(&v->timer[i], now);
 	if (!fired)
 		return false;
-	g->stats.timer++;
+	evp_note(g, &g->counts->timer);
 	if (v->timer_port && g->chan[v->timer_port].open)
 		evp_post(g, v->timer_port);
 	return true;

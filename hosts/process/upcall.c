@@ -54,6 +54,8 @@ void evp_post(struct evp_guest *g, evtchn_port_t port)
 	unsigned int due =
 		evc_2l_post(&g->words, evb_ptr_load_acquire(&v->info), port);
 
+	if (due & EVC_NEW)
+		evp_note(g, &g->counts->port[port].events);
 	if (g->guarded) {
 		tell(v, due);
 		return;
@@ -80,7 +82,7 @@ static void take_upcall(struct evp_vcpu *v)
 {
 	struct evp_vcpu *before;
 
-	v->stats.upcalls++;
+	evp_note(v->guest, &v->guest->counts->upcalls);
 	before = evp_enter(v);
 	evp_barrier();
 	v->guest->callback();

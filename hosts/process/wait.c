@@ -169,7 +169,8 @@ static void take_port(struct evp_guest *g, uint32_t slot)
 /* Its CONNECT or RETIRE is on the way: news.c goes on from here. */
 static void keep_bit(struct evp_guest *g, struct evp_lane *l, uint32_t slot)
 {
-	g->stats.discarded += l->slot_port[slot] == EVP_SLOT_DEAD;
+	if (l->slot_port[slot] == EVP_SLOT_DEAD)
+		evp_note(g, &g->counts->discarded);
 	evp_lane_keep(l, slot);
 }
 
@@ -177,7 +178,6 @@ static void take_bit(struct evp_guest *g, struct evp_lane *l, uint32_t slot)
 {
 	uint16_t port = l->slot_port[slot];
 
-	g->stats.events++;
 	if (!l->out)
 		take_port(g, slot);
 	else if (port != EVP_SLOT_DEAD && port != EVP_SLOT_UNKNOWN)
@@ -368,7 +368,7 @@ static int sleep_until(struct evp_guest *g, int64_t deadline)
 	struct __kernel_timespec kts;
 	struct timespec ts;
 
-	g->stats.sleeps++;
+	evp_note(g, &g->counts->sleeps);
 	if (!evp_left_until(deadline, &ts))
 		return take_rings(g, NULL);
 	kts.tv_sec = ts.tv_sec;

@@ -285,6 +285,8 @@ union message {
 	struct evp_virq virq;
 	struct evp_line line;
 	struct evp_dominfo dominfo;
+	struct evp_port_req port;
+	struct evp_wait_req wait;
 };
 
 static uint16_t take_domid(struct tape *t)
@@ -332,6 +334,15 @@ static size_t fill_message(struct tape *t, uint16_t type, union message *m)
 		m->line.line = tape_u8(t) % 4;
 		m->line.domid = tape_u8(t) % 4;
 		return sizeof(m->line);
+	case EVP_PORT:
+		m->port.op = tape_u8(t) % (EVP_PORT_CANCEL + 2);
+		m->port.domid = take_domid(t);
+		m->port.port = tape_u8(t) % 8;
+		m->port.name[0] = (char)(tape_u8(t) % 4 ? 0 : 'a');
+		return sizeof(m->port);
+	case EVP_WAIT:
+		m->wait.port = tape_u8(t) % 8;
+		return sizeof(m->wait);
 	default: /* a number, not a state */
 		return sizeof(m->hdr);
 	}
@@ -340,8 +351,9 @@ static size_t fill_message(struct tape *t, uint16_t type, union message *m)
 /* The first ones, or one of those that came later. */
 static uint16_t take_type(struct tape *t)
 {
-	static const uint16_t later[] = {EVP_CLEAN + 1, EVP_VIRQ, EVP_LINE,
-					 EVP_PERMIT, EVP_DOMINFO};
+	static const uint16_t later[] = {EVP_CLEAN + 1, EVP_VIRQ,    EVP_LINE,
+					 EVP_PERMIT,	EVP_DOMINFO, EVP_PORT,
+					 EVP_WAIT};
 	uint16_t type = tape_u8(t) % (EVP_CLEAN + 2);
 
 	if (type > EVP_CLEAN)

@@ -34,7 +34,8 @@ static void fill_wait_set(sigset_t *set, const struct child_watch *w)
 
 	sigemptyset(set);
 	sigaddset(set, SIGCHLD);
-	sigaddset(set, w->signal);
+	if (w)
+		sigaddset(set, w->signal);
 	for (size_t i = 0; i < sizeof(forwarded) / sizeof(*forwarded); i++) {
 		if (!sigaction(forwarded[i], NULL, &old) &&
 		    old.sa_handler != SIG_IGN)
@@ -112,7 +113,7 @@ static int wait_for(pid_t pid, const sigset_t *set, const struct child_watch *w)
 			continue; /* interrupted by being stopped */
 		if (sig == SIGCHLD && reap(pid, &status))
 			return status;
-		if (sig == w->signal)
+		if (w && sig == w->signal)
 			w->happen(w->ctx);
 		else if (sig != SIGCHLD && info.si_code <= 0)
 			kill(pid, sig);
@@ -138,7 +139,8 @@ int child_run(const char *command, char **argv, const struct child_watch *w)
 			  argv[0], strerror(errno));
 		return CHILD_CANNOT_RUN;
 	}
-	w->begin(w->ctx);
+	if (w)
+		w->begin(w->ctx);
 	status = wait_for(pid, &set, w);
 
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status)

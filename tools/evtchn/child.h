@@ -7,8 +7,8 @@
 #define CHILD_NOT_FOUND	 127 /* as env(1) */
 
 /*
- * What else to do meanwhile: @begin is called when @signal cannot be missed any
- * more, @happen each time it has come.
+ * What else to do meanwhile, NULL for nothing: @begin is called when @signal
+ * cannot be missed any more, @happen each time it has come.
  */
 struct child_watch {
 	int signal;

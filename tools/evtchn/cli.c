@@ -101,6 +101,56 @@ bool cli_domid(const char *command, const char *text, uint16_t *domid)
 	return true;
 }
 
+bool cli_number(const char *command, const char *what, const char *text,
+		uint32_t max, uint32_t *number)
+{
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno || !value ||
+	    value > max) {
+		cli_error(command, "'%s' is not %s: give a number from 1 to %u",
+			  text, what, max);
+		return false;
+	}
+	*number = (uint32_t)value;
+
+	return true;
+}
+
+static const struct {
+	const char *name;
+	double ns;
+} units[] = {{"", 1e9}, {"s", 1e9}, {"ms", 1e6}, {"m", 60e9}, {"h", 3600e9}};
+
+#define LONGEST 1e17 /* ns: three years */
+
+bool cli_duration(const char *command, const char *text, int64_t *ns)
+{
+	double value;
+	char *end;
+	size_t i;
+
+	value = strtod(text, &end);
+	/* strtod would take blanks, signs, "inf" and hexadecimal numbers. */
+	for (i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		if (strspn(text, "0123456789.") == (size_t)(end - text) &&
+		    end != text && !strcmp(end, units[i].name) &&
+		    value * units[i].ns <= LONGEST) {
+			*ns = (int64_t)(value * units[i].ns);
+			return true;
+		}
+	}
+	cli_error(command,
+		  "'%s' is not a time: give a number with ms, s, m or h, "
+		  "as in 5s or 0.2s",
+		  text);
+
+	return false;
+}
+
 bool cli_flush(const char *command)
 {
 	errno = 0;

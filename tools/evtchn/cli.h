@@ -32,6 +32,16 @@ int cli_bad_option(const char *command, const struct option *options, int c,
 bool cli_domid(const char *command, const char *text, uint16_t *domid);
 
 /*
+ * Parse a time: a decimal number with ms, s, m or h; without, seconds.  False,
+ * with a message printed, when @text is none.
+ */
+bool cli_duration(const char *command, const char *text, int64_t *ns);
+
+/* Parse a number from 1 to @max; @what it is: "a port".  Likewise. */
+bool cli_number(const char *command, const char *what, const char *text,
+		uint32_t max, uint32_t *number);
+
+/*
  * Flush stdout.  False, with a message printed, when not all of it could be
  * written.
  */

@@ -12,9 +12,18 @@ int cmd_run(int argc, char **argv);
 int cmd_ls(int argc, char **argv);
 int cmd_debug_key(int argc, char **argv);
 int cmd_delegate(int argc, char **argv);
+int cmd_stat(int argc, char **argv);
+int cmd_top(int argc, char **argv);
+int cmd_graph(int argc, char **argv);
+int cmd_alloc(int argc, char **argv);
+int cmd_bind(int argc, char **argv);
+int cmd_notify(int argc, char **argv);
+int cmd_wait(int argc, char **argv);
+int cmd_close(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 
-#define EXIT_NOTHING 1 /* asked properly, but it failed or nothing is there */
-#define EXIT_MISUSE  2 /* the command line is wrong */
+#define EXIT_NOTHING 1	 /* asked properly, but it failed or nothing is there */
+#define EXIT_MISUSE  2	 /* the command line is wrong */
+#define EXIT_TIME    124 /* --timeout is over, as with timeout(1) */
 
 #endif /* EVTCHN_COMMANDS_H */

@@ -9,6 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <unistd.h>
+
+#include <evp/evp.h>
+
+#include "cli.h"
 #include "listing.h"
 
 /* Make room for @more entries behind the @used ones. */
@@ -78,6 +83,25 @@ int listing_fetch(int fd, struct listing *l)
 		rc = fetch_ports(fd, l);
 
 	return rc;
+}
+
+bool listing_get(const char *command, const char *socket, struct listing *l)
+{
+	int fd, rc = evp_control_connect(socket, &fd);
+
+	if (rc == -ENOENT || rc == -ECONNREFUSED) {
+		cli_error(command, "no broker at '%s'; 'evtchn run' starts one",
+			  socket);
+		return false;
+	}
+	if (!rc) {
+		rc = listing_fetch(fd, l);
+		close(fd);
+	}
+	if (rc)
+		cli_error(command, "%s", evp_error());
+
+	return !rc;
 }
 
 void listing_free(struct listing *l)

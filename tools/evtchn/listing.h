@@ -26,6 +26,9 @@ struct listing {
  * questions is left out.
  */
 int listing_fetch(int fd, struct listing *l);
+
+/* The same, of the broker on @socket.  False, with a message printed. */
+bool listing_get(const char *command, const char *socket, struct listing *l);
 void listing_free(struct listing *l);
 
 /* Keep only one domain.  False: there is no such domain. */
@@ -34,6 +37,9 @@ bool listing_select(struct listing *l, uint16_t domid);
 /* The ports of domain number @i, of which there are *@count. */
 const struct evp_port_entry *listing_ports(const struct listing *l, size_t i,
 					   size_t *count);
+
+/* A copy of a name, as wide as it is, that cannot steer a terminal. */
+void listing_clean_name(const char name[EVP_NAME_MAX], char text[EVP_NAME_MAX]);
 
 /* Both print the whole listing to stdout. */
 void listing_print_table(const struct listing *l, bool colour);

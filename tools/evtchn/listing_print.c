@@ -10,6 +10,7 @@
 
 #include <abi/event_channel.h>
 
+#include "json.h"
 #include "listing.h"
 
 static const char *state_name(uint32_t status)
@@ -55,8 +56,7 @@ static void format_source(const struct evp_port_entry *p, char *text,
 	}
 }
 
-/* A copy of a name, as wide as it is, that cannot steer a terminal. */
-static void clean_name(const char name[EVP_NAME_MAX], char text[EVP_NAME_MAX])
+void listing_clean_name(const char name[EVP_NAME_MAX], char text[EVP_NAME_MAX])
 {
 	memcpy(text, name, EVP_NAME_MAX);
 	text[EVP_NAME_MAX - 1] = '\0';
@@ -79,16 +79,19 @@ static int name_width(const struct listing *l)
 	return width;
 }
 
-/* Whose the port is: nobody's, if no process of the domain is there yet. */
+/*
+ * Whose the port is: nobody's, if it is the domain's own, or no process of the
+ * domain is there yet.
+ */
 static void print_owner(const struct evp_port_entry *p)
 {
 	char name[EVP_NAME_MAX];
 
-	clean_name(p->name, name);
+	listing_clean_name(p->name, name);
 	if (p->pid)
 		printf(" %7u %s\n", p->pid, name);
 	else
-		printf(" %7s -\n", "-");
+		printf(" %7s %s\n", "-", name[0] ? name : "-");
 }
 
 static void print_domain(const struct listing *l, size_t i, int width)
@@ -97,7 +100,7 @@ static void print_domain(const struct listing *l, size_t i, int width)
 	char name[EVP_NAME_MAX], source[32];
 	size_t count;
 
-	clean_name(l->domain[i].name, name);
+	listing_clean_name(l->domain[i].name, name);
 	p = listing_ports(l, i, &count);
 	if (!count)
 		printf("%-5u %-*s %6s %-11s %-12s %-4s %7s -\n",
@@ -125,23 +128,6 @@ void listing_print_table(const struct listing *l, bool colour)
 
 /* --- JSON ---------------------------------------------------------------- */
 
-/* Bytes that are not plain ASCII become \u00XX: valid whatever they are. */
-static void print_json_string(const char *text, size_t max)
-{
-	putchar('"');
-	for (; max && *text; max--, text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c < ' ' || c > '~')
-			printf("\\u%04x", c);
-		else if (c == '"' || c == '\\')
-			printf("\\%c", c);
-		else
-			putchar(c);
-	}
-	putchar('"');
-}
-
 static void print_json_source(const struct evp_port_entry *p)
 {
 	switch (p->status) {
@@ -164,10 +150,13 @@ static void print_json_source(const struct evp_port_entry *p)
 
 static void print_json_owner(const struct evp_port_entry *p)
 {
-	if (!p->pid)
+	if (p->kept)
+		printf(", \"kept\": true, \"name\": ");
+	else if (p->pid)
+		printf(", \"pid\": %u, \"program\": ", p->pid);
+	else
 		return;
-	printf(", \"pid\": %u, \"program\": ", p->pid);
-	print_json_string(p->name, EVP_NAME_MAX);
+	json_string(p->name, EVP_NAME_MAX);
 }
 
 static void print_json_ports(const struct listing *l, size_t i)
@@ -196,7 +185,7 @@ void listing_print_json(const struct listing *l)
 
 		printf("%s\n  {\"domain\": %u, \"name\": ", i ? "," : "",
 		       d->domid);
-		print_json_string(d->name, EVP_NAME_MAX);
+		json_string(d->name, EVP_NAME_MAX);
 		printf(", \"privileged\": %s, \"attached\": %u, \"pid\": %u,\n"
 		       "   ",
 		       d->privileged ? "true" : "false", d->nr_attached,

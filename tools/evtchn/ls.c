@@ -4,11 +4,7 @@
  *
  * Asking changes nothing: no broker is started, no domain is taken.
  */
-#include <errno.h>
 #include <getopt.h>
-#include <unistd.h>
-
-#include <evp/evp.h>
 
 #include "cli.h"
 #include "commands.h"
@@ -43,6 +39,9 @@ static int print_help(void)
 	     "and\n"
 	     "PROGRAM are the process whose port it is: a domain can have "
 	     "many.\n"
+	     "A port that is the domain's own ('evtchn alloc') has no PID, "
+	     "and\n"
+	     "its name, if any, as PROGRAM.\n"
 	     "A domain without ports has a line of dashes.\n"
 	     "\n"
 	     "Exit status: 0; 1 if there is no broker or no domain N, with a\n"
@@ -101,25 +100,6 @@ static int parse(int argc, char **argv, struct request *r)
 
 /* --- The listing --------------------------------------------------------- */
 
-static bool fetch(const struct request *r, struct listing *l)
-{
-	int fd, rc = evp_control_connect(r->socket, &fd);
-
-	if (rc == -ENOENT || rc == -ECONNREFUSED) {
-		cli_error(command, "no broker at '%s'; 'evtchn run' starts one",
-			  r->socket);
-		return false;
-	}
-	if (!rc) {
-		rc = listing_fetch(fd, l);
-		close(fd);
-	}
-	if (rc)
-		cli_error(command, "%s", evp_error());
-
-	return !rc;
-}
-
 static bool print(const struct request *r, struct listing *l)
 {
 	if (r->one_domain && !listing_select(l, r->domid)) {
@@ -148,7 +128,7 @@ int cmd_ls(int argc, char **argv)
 	if (status >= 0)
 		return status;
 
-	ok = fetch(&r, &l) && print(&r, &l);
+	ok = listing_get(command, r.socket, &l) && print(&r, &l);
 	listing_free(&l);
 
 	return ok ? 0 : EXIT_NOTHING;

@@ -12,25 +12,17 @@
  * until the program has ended, and what the program leaves running.  Others may
  * run programs as the same domain meanwhile: each has its own ports.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <evp/evp.h>
-
-#include "hosts/process/control.h"
-#include "broker.h"
+#include "hosts/process/proto.h"
 #include "child.h"
 #include "cli.h"
 #include "commands.h"
 #include "hold.h"
 #include "lines.h"
-#include "socket.h"
+#include "session.h"
 #include "xen.h"
 
 static const char command[] = "run";
@@ -194,94 +186,6 @@ static int parse(int argc, char **argv, struct request *r)
 
 /* --- The domain ---------------------------------------------------------- */
 
-/* One attempt.  0 with @fd and @domid, or -errno. */
-static int reserve(const struct request *r, int *fd, uint32_t *domid)
-{
-	int rc = evp_control_connect(r->socket, fd);
-
-	if (rc)
-		return rc;
-	rc = evp_control_hello(*fd, NULL);
-	if (!rc)
-		rc = evp_control_reserve(*fd, r->domid, r->name, domid);
-	if (rc)
-		close(*fd);
-
-	return rc;
-}
-
-/* Nobody listens, or whoever did has just left. */
-static bool is_no_broker(int rc)
-{
-	return rc == -ENOENT || rc == -ECONNREFUSED || rc == -ECONNRESET ||
-	       rc == -EPIPE;
-}
-
-/* The lock is held: see broker.c. */
-static bool reserve_locked(const struct request *r, int *fd, uint32_t *domid)
-{
-	int rc = reserve(r, fd, domid);
-
-	if (is_no_broker(rc)) {
-		if (broker_start(command, r->socket))
-			return false;
-		rc = reserve(r, fd, domid);
-	}
-	if (rc)
-		cli_error(command, "%s", evp_error());
-
-	return !rc;
-}
-
-/* Another user's broker: we could not start it, so there is no race. */
-static bool is_served_by_others(const char *socket)
-{
-	struct stat st;
-
-	return !stat(socket, &st) && S_ISSOCK(st.st_mode) &&
-	       st.st_uid != geteuid();
-}
-
-static bool reserve_there(const struct request *r, int *fd, uint32_t *domid)
-{
-	if (!reserve(r, fd, domid))
-		return true;
-	cli_error(command, "%s", evp_error());
-	return false;
-}
-
-static bool reserve_here(const struct request *r, int *fd, uint32_t *domid)
-{
-	int lock = broker_lock(command, r->socket);
-	bool reserved;
-
-	if (lock < 0)
-		return false;
-	reserved = reserve_locked(r, fd, domid);
-	close(lock);
-	return reserved;
-}
-
-/* Tell the program, by its environment, which domain it is. */
-static bool announce(const struct request *r, int fd, uint32_t domid)
-{
-	char text[16];
-	bool ok;
-
-	ok = !setenv("EVTCHN_SOCKET", r->socket, 1);
-	snprintf(text, sizeof(text), "%u", domid);
-	ok = ok && !setenv("EVTCHN_DOMAIN", text, 1);
-	snprintf(text, sizeof(text), "%d", fd);
-	ok = ok && !setenv("EVTCHN_FD", text, 1);
-	/* The program inherits the connection. */
-	ok = ok && !fcntl(fd, F_SETFD, 0);
-	if (!ok)
-		cli_error(command, "cannot prepare the program: %s",
-			  strerror(errno));
-
-	return ok;
-}
-
 /* The broker was killed: the domain is to be held by another one. */
 static int hold_again(void *ctx)
 {
@@ -289,7 +193,10 @@ static int hold_again(void *ctx)
 	uint32_t domid;
 	int fd;
 
-	return reserve_here(r, &fd, &domid) ? fd : -1;
+	return session_reserve(command, r->socket, r->domid, r->name, &fd,
+			       &domid)
+		       ? fd
+		       : -1;
 }
 
 /* Run the program; another user's broker is not ours to replace. */
@@ -319,13 +226,12 @@ int cmd_run(int argc, char **argv)
 	if (status >= 0)
 		return status;
 
-	theirs = is_served_by_others(r.socket);
-	ok = theirs ? reserve_there(&r, &fd, &domid)
-		    : reserve_here(&r, &fd, &domid);
+	theirs = session_is_others(r.socket);
+	ok = session_reserve(command, r.socket, r.domid, r.name, &fd, &domid);
 	if (ok && r.xen)
 		ok = xen_prepare(command, r.socket, theirs, domid);
 	ok = ok && lines_make(command, &r.lines, r.socket, domid);
-	if (!ok || !announce(&r, fd, domid))
+	if (!ok || !session_announce(command, r.socket, fd, domid))
 		return EXIT_NOTHING;
 
 	r.domid = domid;

@@ -155,6 +155,11 @@ static inline uint64_t evb_u64_xchg(evb_u64 *p, uint64_t v)
 	return __atomic_exchange_n(&p->v, v, __ATOMIC_SEQ_CST);
 }
 
+static inline uint64_t evb_u64_add(evb_u64 *p, uint64_t v)
+{
+	return __atomic_fetch_add(&p->v, v, __ATOMIC_SEQ_CST);
+}
+
 static inline uint64_t evb_u64_or(evb_u64 *p, uint64_t v)
 {
 	return __atomic_fetch_or(&p->v, v, __ATOMIC_SEQ_CST);

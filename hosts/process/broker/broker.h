@@ -12,7 +12,7 @@
  *   link         two connected ports and the slots they use in the lanes
  *                between their attachments (link.c)
  *
- * The core is called from hypercall.c, domain.c, owner.c and notice.c only.  Its delivery table
+ * The core is called from hypercall.c, domain.c, owner.c, notice.c and kept.c only.  Its delivery table
  * (deliver_lane.c) writes into the broker's own lanes and notes which ports
  * were closed; evd_links_sync() acts on these notes when the core has
  * returned.
@@ -21,7 +21,7 @@
  * it, loop.c takes it away when the current message is done.
  *
  * Reading order: loop.c, conn.c, requests.c, hypercall.c, restrict.c, domain.c,
- * owner.c, link.c, lanes.c, takeover.c, deliver_lane.c, notice.c, reattach.c;
+ * owner.c, link.c, lanes.c, takeover.c, deliver_lane.c, notice.c, reattach.c, kept.c;
  * grants.h for shared pages; evtchnd.c and listen.c for starting up.
  */
 #ifndef EVTCHND_BROKER_H
@@ -35,6 +35,7 @@
 #include <evc/evc.h>
 
 #include "../control.h"
+#include "../counts.h"
 #include "../lane.h"
 #include "../proto.h"
 #include "policy.h"
@@ -47,8 +48,9 @@
 #define EVD_MAX_QUEUE	 (1u << 20) /* bytes waiting for one peer to read */
 #define EVD_MAX_AWAITED	 64	    /* unanswered news before links stop */
 #define EVD_MSGS_IN_TURN 16	    /* of one peer before others get theirs */
-#define EVD_FDS_PER_CONN 4	    /* socket, epoll, bell, one in flight */
-#define EVD_FDS_PER_ATT	 2	    /* epoll, bell */
+/* Socket, epoll, bell, counts, the domain's counts, one in flight. */
+#define EVD_FDS_PER_CONN 6
+#define EVD_FDS_PER_ATT	 3 /* epoll, bell, counts */
 #define EVD_FDS_RESERVED (32 + EVD_MAX_LINES)
 #define EVD_MAX_REGIONS	 8192  /* descriptors kept for grants: grants.h */
 #define EVD_IDLE_MS	 10000 /* look again whether nobody wants us */
@@ -95,6 +97,10 @@ struct evd_conn {
 	uint32_t reset_seq;
 	struct evd_grants
 		*grants; /* NULL: neither shares nor maps (grants.h) */
+	/* A WAIT that was not answered yet. */
+	struct evd_kept *awaits;
+	struct evd_conn *next_waiter;
+	uint32_t wait_seq;
 };
 
 /*
@@ -115,6 +121,7 @@ struct evd_port {
 	bool claimed;	       /* its owner had it with a former broker */
 	bool watched;	       /* the peer's end is an event */
 	struct evd_half *half; /* its peer has not come back: reattach.c */
+	struct evd_kept *kept; /* the domain's own: no attachment gets it */
 };
 
 enum evd_work {
@@ -143,6 +150,10 @@ struct evd_dom {
 	enum evd_work work; /* other than EVD_IDLE: it is on the busy list */
 	bool reset_left;    /* EVD_CLEAR: by somebody who died */
 	evtchn_port_t next_orphan; /* EVD_CLEAR: look from here on */
+	struct evd_kept *kept;
+	/* Of these; made with the first of them. */
+	struct evp_counts *counts;
+	int counts_fd;
 	pid_t pid; /* of one who holds it; the first, if it does */
 	char name[EVP_NAME_MAX];
 	struct evd_table *grants; /* NULL: never had any */
@@ -157,6 +168,7 @@ struct evd_att {
 	uint32_t nr_vcpus;
 	int epoll;
 	int bell;
+	int counts;		    /* what it counts, or -1 */
 	struct evp_lane_page *lane; /* from the broker */
 	struct evd_pair *pairs;
 	/* News it has to answer, in order. */
@@ -309,6 +321,12 @@ int evd_accept(struct evd_broker *b);
 /* --- hypercall.c ------------------------------------------------------------ */
 
 void evd_hypercall(struct evd_conn *c, const struct evp_hypercall *m);
+
+/*
+ * A hypercall of @c's domain that no attachment makes; @op, of @len bytes, is
+ * its argument and is answered into.  Opens nothing for anybody.  -XEN_E...
+ */
+int evd_call(struct evd_conn *c, uint32_t cmd, void *op, size_t len);
 
 /* One more step of a reset. */
 void evd_hypercall_continue(struct evd_conn *c);
@@ -485,6 +503,37 @@ int evd_restrict(struct evd_att *a, domid_t domid);
 bool evd_is_off_limits(const struct evd_att *a, uint32_t cmd,
 		       const struct evp_result *r);
 
+/* --- kept.c ----------------------------------------------------------------- */
+
+/* PORT and WAIT. */
+void evd_on_port(struct evd_conn *c, const struct evp_port_req *m);
+void evd_on_wait(struct evd_conn *c, const struct evp_wait_req *m);
+
+/* The name of a port of the domain's own, perhaps "". */
+const char *evd_kept_name(const struct evd_kept *k);
+
+/* @p->parked became true: who waits for it gets it. */
+void evd_kept_post(struct evd_port *p);
+
+/* @p is free again: it is not the domain's own any more. */
+void evd_kept_closed(struct evd_port *p);
+
+/* @c dies: it waits for nothing. */
+void evd_kept_forget(struct evd_conn *c);
+
+/* --- counts.c --------------------------------------------------------------- */
+
+/* COUNTS: @fd is taken over.  And ASK_COUNTS. */
+void evd_on_counts(struct evd_conn *c, int fd);
+void evd_on_ask_counts(struct evd_conn *c, const struct evp_ask_counts *m);
+
+/* The counts of a port of the domain's own, or NULL: no memory for them. */
+struct evp_port_counts *evd_counts_of(struct evd_port *p);
+
+/* @p is free again: it counts from 0. */
+void evd_counts_closed(struct evd_port *p);
+void evd_counts_free(struct evd_dom *d);
+
 /* --- deliver_lane.c --------------------------------------------------------- */
 
 extern const struct evc_deliver evd_deliver;
@@ -561,6 +610,10 @@ void evd_list_ports(struct evd_conn *c, const struct evp_list *m);
 void evd_make_handle(struct evd_dom *d);
 
 void evd_list_dominfo(struct evd_conn *c, const struct evp_dominfo *m);
+/* One open port of @d, as `evtchn ls` shows it.  False: it is not open. */
+bool evd_list_port(struct evd_dom *d, evtchn_port_t port,
+		   struct evp_port_entry *e);
+
 /* --- listen.c --------------------------------------------------------------- */
 
 /* Bind @b->path.  Returns 0, or -errno after saying on stderr why not. */

@@ -13,6 +13,17 @@
  */
 #include "broker.h"
 
+static void park(struct evd_port *p)
+{
+	struct evp_port_counts *n = p->kept ? evd_counts_of(p) : NULL;
+
+	if (n && !p->parked)
+		evp_count(&n->events);
+	p->parked = true;
+	if (p->kept)
+		evd_kept_post(p);
+}
+
 void evd_post(struct evd_dom *d, evtchn_port_t port)
 {
 	struct evd_port *p = evd_port(d, port);
@@ -20,7 +31,7 @@ void evd_post(struct evd_dom *d, evtchn_port_t port)
 	if (p && p->att)
 		(void)evp_lane_send(p->att->lane, p->att->bell, port);
 	else if (p)
-		p->parked = true;
+		park(p);
 }
 
 static struct evc_posted post_lane(struct evc_domain *d, struct evc_channel *ch)

@@ -42,6 +42,7 @@ static void free_dom(struct evd_dom *d)
 		free(d->port[i]);
 	}
 	evd_table_put(d->grants);
+	evd_counts_free(d);
 	free(d->page);
 	free(d);
 }
@@ -167,6 +168,7 @@ void evd_dom_release(struct evd_conn *c)
 
 	if (!d)
 		return;
+	evd_kept_forget(c);
 	c->dom = NULL;
 	if (--d->nr_holders == 0) {
 		evd_dom_begin(d, EVD_DESTROY);

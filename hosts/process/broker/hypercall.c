@@ -37,6 +37,17 @@ static int execute(struct evd_conn *c, uint32_t cmd, struct evp_result *r)
 	return rc;
 }
 
+int evd_call(struct evd_conn *c, uint32_t cmd, void *op, size_t len)
+{
+	struct evp_result r = {.arg_len = (uint32_t)len};
+	int rc;
+
+	memcpy(r.arg, op, len);
+	rc = execute(c, cmd, &r);
+	memcpy(op, r.arg, len);
+	return rc;
+}
+
 union argument {
 	struct evtchn_alloc_unbound alloc;
 	struct evtchn_bind_interdomain bind;

@@ -58,7 +58,10 @@ void evd_att_strip(struct evd_att *a)
 
 static void free_att(struct evd_att *a)
 {
+	int fd[1] = {a->counts};
+
 	evd_att_strip(a);
+	close_all(fd, 1);
 	free(a);
 }
 
@@ -140,6 +143,7 @@ int evd_attach(struct evd_conn *c, struct evd_dom *d,
 	}
 	a->epoll = epoll;
 	a->bell = -1;
+	a->counts = -1;
 	a->awaited_tail = &a->awaited;
 	rc = evd_att_equip(a, lane, &memfd);
 	if (rc) {

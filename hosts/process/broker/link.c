@@ -219,6 +219,7 @@ static void on_closed(struct evd_port *p, const struct evd_att *caller)
 	evd_half_drop(p);
 	p->nr_closings++;
 	p->att = NULL;
+	evd_kept_closed(p);
 	if (owner)
 		evd_tell_closed(owner, p->port, unasked);
 	if (l)

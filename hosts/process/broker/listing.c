@@ -79,6 +79,9 @@ static void fill_port(struct evd_dom *d, const struct evtchn_status *st,
 	e->status = st->status;
 	e->vcpu = st->vcpu;
 	e->linked = p->link != NULL;
+	e->kept = p->kept != NULL;
+	if (p->kept)
+		memcpy(e->name, evd_kept_name(p->kept), sizeof(e->name));
 	if (p->att) {
 		e->pid = (uint32_t)p->att->conn->pid;
 		memcpy(e->name, p->att->name, sizeof(e->name));
@@ -100,6 +103,18 @@ static void fill_port(struct evd_dom *d, const struct evtchn_status *st,
 	default: /* a number, not a state: an IPI has no more to show */
 		break;
 	}
+}
+
+bool evd_list_port(struct evd_dom *d, evtchn_port_t port,
+		   struct evp_port_entry *e)
+{
+	struct evtchn_status st;
+
+	memset(e, 0, sizeof(*e));
+	if (!status_of(d, port, &st) || st.status == EVTCHNSTAT_closed)
+		return false;
+	fill_port(d, &st, e);
+	return true;
 }
 
 /*

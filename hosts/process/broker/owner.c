@@ -15,7 +15,7 @@ bool evd_may_use(const struct evd_att *a, evtchn_port_t port)
 {
 	const struct evd_port *p = evd_port(a->dom, port);
 
-	return !p || p->att == a || (!p->att && !p->orphan);
+	return !p || p->att == a || (!p->att && !p->orphan && !p->kept);
 }
 
 void evd_own(struct evd_dom *d, evtchn_port_t port, struct evd_att *a)
@@ -67,7 +67,7 @@ void evd_own_all(struct evd_att *a)
 
 	/* Ports exist from 0 up. */
 	for (port = 1; (p = evd_port(a->dom, port)); port++) {
-		if (p->orphan || !is_open(a->dom, port))
+		if (p->orphan || p->kept || !is_open(a->dom, port))
 			continue;
 		evd_own(a->dom, port, a);
 		evd_tell_given(a, port);

@@ -36,6 +36,9 @@ union request {
 	struct evp_claims claims;
 	struct evp_virq virq;
 	struct evp_line line;
+	struct evp_port_req port;
+	struct evp_wait_req wait;
+	struct evp_ask_counts ask_counts;
 };
 
 /* A name goes to other people's terminals. */
@@ -414,6 +417,38 @@ static void on_permit(struct evd_conn *c, const union request *m,
 	evd_permit(c, &m->line);
 }
 
+static void on_port(struct evd_conn *c, const union request *m,
+		    struct evp_packet *p)
+{
+	(void)p;
+	if (is_name(m->port.name))
+		evd_on_port(c, &m->port);
+	else
+		evd_doom(c, "bad PORT");
+}
+
+static void on_wait(struct evd_conn *c, const union request *m,
+		    struct evp_packet *p)
+{
+	(void)p;
+	evd_on_wait(c, &m->wait);
+}
+
+static void on_counts(struct evd_conn *c, const union request *m,
+		      struct evp_packet *p)
+{
+	(void)m;
+	p->nr_fds = 0;
+	evd_on_counts(c, p->fd[0]);
+}
+
+static void on_ask_counts(struct evd_conn *c, const union request *m,
+			  struct evp_packet *p)
+{
+	(void)p;
+	evd_on_ask_counts(c, &m->ask_counts);
+}
+
 static void on_answer(struct evd_conn *c, const union request *m,
 		      struct evp_packet *p)
 {
@@ -542,6 +577,14 @@ static const struct row rows[] = {
 		      IN(QUERY) | IN(SESSION) | IN(ATTACHED), 1},
 	[EVP_PERMIT] = {on_permit, sizeof(struct evp_line), false,
 			IN(QUERY) | IN(SESSION) | IN(ATTACHED), 0},
+	[EVP_PORT] = {on_port, sizeof(struct evp_port_req), false, IN(SESSION),
+		      0},
+	[EVP_COUNTS] = {on_counts, sizeof(struct evp_counts_msg), false,
+			IN(ATTACHED), 1},
+	[EVP_ASK_COUNTS] = {on_ask_counts, sizeof(struct evp_ask_counts), false,
+			    IN(QUERY) | IN(SESSION), 0},
+	[EVP_WAIT] = {on_wait, sizeof(struct evp_wait_req), false, IN(SESSION),
+		      0},
 };
 
 #define NR_ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -551,7 +594,7 @@ static bool is_for_limited(uint16_t type)
 {
 	return type == EVP_HYPERCALL || type == EVP_ACK || type == EVP_CLEAN ||
 	       type == EVP_TAKE_OVER || type == EVP_RESTRICT ||
-	       type == EVP_WATCH;
+	       type == EVP_WATCH || type == EVP_COUNTS;
 }
 
 static const char *check(const struct evd_conn *c, const struct row *row,

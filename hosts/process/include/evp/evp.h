@@ -382,8 +382,8 @@ struct evp_stats {
 	uint64_t sent_local;  /* IPI, loopback */
 	uint64_t sent_broker; /* sends through the broker */
 	uint64_t rings;	      /* bells rung */
-	uint64_t events;      /* bits collected from lanes */
-	uint64_t discarded;   /* of these, for a port closed meanwhile */
+	uint64_t events;      /* times a port became pending */
+	uint64_t discarded;   /* arrived for a port closed meanwhile */
 	uint64_t upcalls;
 	uint64_t sleeps;
 	uint64_t hypercalls; /* messages to the broker */
