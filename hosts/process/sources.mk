@@ -31,6 +31,7 @@ EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/wait.c
 
 EVTCHND_SRCS := \
+	hosts/process/broker/accept.c \
 	hosts/process/broker/account.c \
 	hosts/process/broker/bury.c \
 	hosts/process/broker/conn.c \

@@ -184,18 +184,19 @@ static void later_counts_replace_the_first(void **state)
 	seen = look(fd, 1, 0, (uint32_t)getpid());
 	assert_int_equal(nr(&seen->port[0].events), 1);
 	evp_counts_unmap(seen);
-	/* When it answers this it has closed what it sent before. */
-	(void)ask_domain(fd, 1);
+	/* Threads close some descriptors, when they get round to it. */
 	before = nr_fds();
-	assert_int_equal(evp_send_packet(c, &m, sizeof(m), &shared[1], 1, 0),
-			 0);
+	for (i = 0; i < 50; i++)
+		assert_int_equal(
+			evp_send_packet(c, &m, sizeof(m), &shared[1], 1, 0), 0);
 	do {
 		seen = look(fd, 1, 0, (uint32_t)getpid());
 		i = (int)nr(&seen->port[1].events);
 		evp_counts_unmap(seen);
 	} while (!i);
-	(void)ask_domain(fd, 1);
-	assert_int_equal(nr_fds(), before);
+	for (i = 0; i < 20; i++) /* 16 of its messages are read in a turn */
+		(void)ask_domain(fd, 1);
+	assert_true(nr_fds() < before + 25);
 	for (i = 0; i < 2; i++) {
 		evp_counts_free(n[i]);
 		(void)close(shared[i]);

@@ -22,7 +22,8 @@
  *
  * Reading order: loop.c, conn.c, requests.c, hypercall.c, restrict.c, domain.c,
  * owner.c, link.c, lanes.c, takeover.c, deliver_lane.c, notice.c, reattach.c, kept.c;
- * grants.h for shared pages; evtchnd.c and listen.c for starting up.
+ * grants.h for shared pages, kept.h for
+ * ports of the domain's own; evtchnd.c and listen.c for starting up.
  */
 #ifndef EVTCHND_BROKER_H
 #define EVTCHND_BROKER_H
@@ -96,9 +97,8 @@ struct evd_conn {
 	struct evp_result reset;
 	uint32_t reset_seq;
 	struct evd_grants
-		*grants; /* NULL: neither shares nor maps (grants.h) */
-	/* A WAIT that was not answered yet. */
-	struct evd_kept *awaits;
+		*grants;	 /* NULL: neither shares nor maps (grants.h) */
+	struct evd_kept *awaits; /* a WAIT not answered yet */
 	struct evd_conn *next_waiter;
 	uint32_t wait_seq;
 };
@@ -151,8 +151,7 @@ struct evd_dom {
 	bool reset_left;    /* EVD_CLEAR: by somebody who died */
 	evtchn_port_t next_orphan; /* EVD_CLEAR: look from here on */
 	struct evd_kept *kept;
-	/* Of these; made with the first of them. */
-	struct evp_counts *counts;
+	struct evp_counts *counts; /* of these, made with the first */
 	int counts_fd;
 	pid_t pid; /* of one who holds it; the first, if it does */
 	char name[EVP_NAME_MAX];
@@ -317,6 +316,12 @@ void evd_request(struct evd_conn *c, struct evp_packet *p);
  * now, -EMFILE for example, though somebody waits.
  */
 int evd_accept(struct evd_broker *b);
+
+/*
+ * Is there room for another connection of @uid?  If not, why not, in @text.
+ * Others cannot take the last ones from the broker's user and root.
+ */
+bool evd_has_room(const struct evd_broker *b, uid_t uid, char *text);
 
 /* --- hypercall.c ------------------------------------------------------------ */
 
@@ -503,37 +508,6 @@ int evd_restrict(struct evd_att *a, domid_t domid);
 bool evd_is_off_limits(const struct evd_att *a, uint32_t cmd,
 		       const struct evp_result *r);
 
-/* --- kept.c ----------------------------------------------------------------- */
-
-/* PORT and WAIT. */
-void evd_on_port(struct evd_conn *c, const struct evp_port_req *m);
-void evd_on_wait(struct evd_conn *c, const struct evp_wait_req *m);
-
-/* The name of a port of the domain's own, perhaps "". */
-const char *evd_kept_name(const struct evd_kept *k);
-
-/* @p->parked became true: who waits for it gets it. */
-void evd_kept_post(struct evd_port *p);
-
-/* @p is free again: it is not the domain's own any more. */
-void evd_kept_closed(struct evd_port *p);
-
-/* @c dies: it waits for nothing. */
-void evd_kept_forget(struct evd_conn *c);
-
-/* --- counts.c --------------------------------------------------------------- */
-
-/* COUNTS: @fd is taken over.  And ASK_COUNTS. */
-void evd_on_counts(struct evd_conn *c, int fd);
-void evd_on_ask_counts(struct evd_conn *c, const struct evp_ask_counts *m);
-
-/* The counts of a port of the domain's own, or NULL: no memory for them. */
-struct evp_port_counts *evd_counts_of(struct evd_port *p);
-
-/* @p is free again: it counts from 0. */
-void evd_counts_closed(struct evd_port *p);
-void evd_counts_free(struct evd_dom *d);
-
 /* --- deliver_lane.c --------------------------------------------------------- */
 
 extern const struct evc_deliver evd_deliver;
@@ -599,20 +573,12 @@ int evd_halves_look(struct evd_broker *b);
 void evd_number_broker(struct evd_broker *b);
 void evd_tell_place(struct evd_att *a);
 
-/* --- listing.c -------------------------------------------------------------- */
-
-void evd_list_domains(struct evd_conn *c, const struct evp_domains *m);
-void evd_list_ports(struct evd_conn *c, const struct evp_list *m);
-
 /* --- dominfo.c -------------------------------------------------------------- */
 
 /* Give a new domain its handle: zero for domain 0, else random. */
 void evd_make_handle(struct evd_dom *d);
 
 void evd_list_dominfo(struct evd_conn *c, const struct evp_dominfo *m);
-/* One open port of @d, as `evtchn ls` shows it.  False: it is not open. */
-bool evd_list_port(struct evd_dom *d, evtchn_port_t port,
-		   struct evp_port_entry *e);
 
 /* --- listen.c --------------------------------------------------------------- */
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "broker.h"
+#include "kept.h"
 
 void evd_on_counts(struct evd_conn *c, int fd)
 {

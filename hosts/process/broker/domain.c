@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "broker.h"
+#include "kept.h"
 
 struct evd_dom *evd_dom_find(const struct evd_broker *b, uint32_t domid)
 {

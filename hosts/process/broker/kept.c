@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "broker.h"
+#include "kept.h"
 #include "evc_host.h"
 
 struct evd_kept {

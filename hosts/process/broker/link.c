@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "broker.h"
+#include "kept.h"
 
 /* --- telling the ends ------------------------------------------------------- */
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "broker.h"
+#include "kept.h"
 
 /* The domain with the lowest id from @domid up, of those @v may see. */
 static struct evd_dom *dom_from(const struct evd_view *v, uint32_t domid)

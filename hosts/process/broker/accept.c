@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* Who connects: let in, or told why not. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "broker.h"
+
+bool evd_has_room(const struct evd_broker *b, uid_t uid, char *text)
+{
+	uint32_t room = b->max_conns;
+
+	if (!evd_is_privileged(uid))
+		room -= room / EVD_RESERVE;
+	if (b->nr_conns >= room)
+		(void)snprintf(text, EVP_TEXT_MAX,
+			       "this broker has no connection left");
+	else if (!evd_may_have(b, uid, EVD_CONNECTIONS, 1) ||
+		 !evd_may_have(b, uid, EVD_DESCRIPTORS, 1))
+		(void)snprintf(
+			text, EVP_TEXT_MAX,
+			"uid %lu has its %lu connections: close one, or "
+			"have the policy's limit raised",
+			(unsigned long)uid,
+			(unsigned long)evd_limit(b, uid, EVD_CONNECTIONS));
+	else
+		return true;
+	return false;
+}
+
+static void refuse_and_close(int fd, int rc, const char *text)
+{
+	struct evp_refused m = {.rc = rc};
+
+	evp_hdr_init(&m.hdr, EVP_REFUSED, sizeof(m), 0);
+	(void)snprintf(m.text, sizeof(m.text), "%s", text);
+	(void)evp_send_packet(fd, &m, sizeof(m), NULL, 0, MSG_DONTWAIT);
+	evd_bury_socket(fd);
+}
+
+static void admit(struct evd_broker *b, int fd)
+{
+	char text[EVP_TEXT_MAX];
+	pid_t pid;
+	uid_t uid;
+
+	if (!evd_conn_peer(fd, &pid, &uid) || !evd_policy_admits(b, fd)) {
+		evd_log(NULL, "pid %ld uid %lu refused: %s", (long)pid,
+			(unsigned long)uid,
+			b->policy ? "not in the policy" : "not our user");
+		refuse_and_close(fd, -EACCES,
+				 b->policy ? "the broker's policy has no rule "
+					     "for this user"
+					   : "this broker serves the user who "
+					     "started it only");
+	} else if (!evd_has_room(b, uid, text)) {
+		evd_log(NULL, "pid %ld uid %lu refused: %s", (long)pid,
+			(unsigned long)uid, text);
+		refuse_and_close(fd, -EMFILE, text);
+	} else {
+		(void)evd_conn_new(b, fd, uid);
+	}
+}
+
+int evd_accept(struct evd_broker *b)
+{
+	int i, fd, rc = 0;
+
+	for (i = 0; i < EVD_MSGS_IN_TURN && !rc; i++) {
+		fd = accept4(b->listener, NULL, NULL,
+			     SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd < 0)
+			rc = -errno;
+		else
+			admit(b, fd);
+	}
+	if (!rc || rc == -EAGAIN || rc == -EINTR || rc == -ECONNABORTED)
+		return 0;
+	evd_log(NULL, "cannot accept: %s", strerror(-rc));
+	return rc;
+}

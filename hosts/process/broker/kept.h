@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* Ports that are the domain's own (kept.c), and counts to be shown (counts.c). */
+#ifndef EVTCHND_KEPT_H
+#define EVTCHND_KEPT_H
+
+#include "broker.h"
+
+/* --- kept.c ----------------------------------------------------------------- */
+
+/* PORT and WAIT. */
+void evd_on_port(struct evd_conn *c, const struct evp_port_req *m);
+void evd_on_wait(struct evd_conn *c, const struct evp_wait_req *m);
+
+/* The name of a port of the domain's own, perhaps "". */
+const char *evd_kept_name(const struct evd_kept *k);
+
+/* @p->parked became true: who waits for it gets it. */
+void evd_kept_post(struct evd_port *p);
+
+/* @p is free again: it is not the domain's own any more. */
+void evd_kept_closed(struct evd_port *p);
+
+/* @c dies: it waits for nothing. */
+void evd_kept_forget(struct evd_conn *c);
+
+/* --- counts.c --------------------------------------------------------------- */
+
+/* COUNTS: @fd is taken over.  And ASK_COUNTS. */
+void evd_on_counts(struct evd_conn *c, int fd);
+void evd_on_ask_counts(struct evd_conn *c, const struct evp_ask_counts *m);
+
+/* The counts of a port of the domain's own, or NULL: no memory for them. */
+struct evp_port_counts *evd_counts_of(struct evd_port *p);
+
+/* @p is free again: it counts from 0. */
+void evd_counts_closed(struct evd_port *p);
+void evd_counts_free(struct evd_dom *d);
+
+/* --- listing.c -------------------------------------------------------------- */
+
+void evd_list_domains(struct evd_conn *c, const struct evp_domains *m);
+void evd_list_ports(struct evd_conn *c, const struct evp_list *m);
+
+/* One open port of @d, as `evtchn ls` shows it.  False: it is not open. */
+bool evd_list_port(struct evd_dom *d, evtchn_port_t port,
+		   struct evp_port_entry *e);
+
+#endif /* EVTCHND_KEPT_H */
