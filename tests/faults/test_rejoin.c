@@ -448,6 +448,28 @@ static void peer_that_dies_before_it_comes_is_an_event_if_watched(void **state)
 	end_absent(&a);
 }
 
+/* What the broker had posted is there after its death, and its page's. */
+static void last_event_of_a_dead_broker_is_taken(void **state)
+{
+	struct evp_guest *witness = attach(0);
+	struct evtchn_status st = {.dom = 1};
+	struct pair p;
+
+	(void)state;
+	connect_pair(&p);
+	assert_int_equal(evp_watch_peer(p.front, p.port, true), 0);
+	st.port = p.port;
+	evp_detach(p.back);
+	do {
+		assert_int_equal(evg_status(evp_evg(witness), &st), 0);
+	} while (st.status != EVTCHNSTAT_unbound);
+	restart_broker();
+	await_broker(p.front);
+	wait_count(p.front, &p.events, 1);
+	evp_detach(p.front);
+	evp_detach(witness);
+}
+
 /* Without a broker to say so. */
 static void peer_that_detached_meanwhile_says_so_in_its_lane(void **state)
 {
@@ -707,6 +729,7 @@ int main(int argc, char **argv)
 		TEST(peer_that_is_late_is_connected_all_the_while),
 		TEST(peer_that_died_meanwhile_is_an_event_if_watched),
 		TEST(peer_that_dies_before_it_comes_is_an_event_if_watched),
+		TEST(last_event_of_a_dead_broker_is_taken),
 		TEST(peer_that_detached_meanwhile_says_so_in_its_lane),
 		TEST(port_of_an_absent_peer_can_be_bound),
 		TEST(who_sleeps_comes_back),
