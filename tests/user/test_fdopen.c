@@ -132,11 +132,15 @@ static void states_first(int from, int to, void *arg)
 /* All of them are reported, and each once until there is a new event. */
 static int states_second(const int *number)
 {
-	xenevtchn_handle *h = go_on(number[0]);
+	xenevtchn_handle *h = xenevtchn_fdopen(NULL, number[0], 0);
 	const int *in = &number[1];
 	bool seen[64] = {false};
 	int i, port, out;
 
+	/* It may be polled by who has never asked for it. */
+	CHECK(h);
+	await_readable(number[0]);
+	CHECK(xenevtchn_fd(h) == number[0]);
 	/* The loops have two ends. */
 	for (i = 0; i < 2 * VIRQ + 1; i++) {
 		port = take(h);
