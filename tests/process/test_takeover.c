@@ -114,8 +114,8 @@ static void every_port_goes_on_and_has_one_event(void **state)
 				 evp_next_port(g, (uint32_t)port) == port);
 	/* Each works as before, the connected ones without the broker. */
 	heard = 0;
-	notify(g, p.there);
-	notify(g, p.ipi);
+	assert_true(goes_direct(g, p.there));
+	assert_true(goes_direct(g, p.ipi));
 	assert_true(goes_direct(g, p.bound));
 	assert_true(goes_direct(peer, far));
 	settle(g, peer);
@@ -293,6 +293,10 @@ static void what_was_meant_for_the_old_program_is_thrown_away(void **state)
 	c.g = take_over(fd);
 	take_first(&c);
 	assert_int_equal(status_of(c.g, c.port), EVTCHNSTAT_unbound);
+	/* What it was given last is what it has. */
+	c.far = open_bound(c.peer, 1, c.port, count_event, &c.heard);
+	notify(c.peer, c.far);
+	wait_count(c.g, &c.count, 1);
 	close_channel(&c);
 }
 
