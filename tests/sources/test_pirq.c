@@ -319,7 +319,7 @@ static void end_of_interrupt_is_the_owners(void **state)
 
 static void line_ends_with_the_domain_it_was_made_for(void **state)
 {
-	struct evp_guest *g = attach(1), *dom0 = attach(0);
+	struct evp_guest *g = attach(1), *dom0 = attach(0), *other = attach(3);
 	int old = eventfd(0, EFD_NONBLOCK), new = eventfd(0, EFD_NONBLOCK);
 	uint64_t count = 0, fresh = 0;
 	evtchn_port_t port, stale;
@@ -328,6 +328,7 @@ static void line_ends_with_the_domain_it_was_made_for(void **state)
 	(void)state;
 	assert_int_equal(add_line(9, old, 1), 0);
 	await_fds(fds + 1);
+	assert_int_equal(permit_line(9, 3), 0);
 	stale = bind_counted(dom0, 9, &count);
 	evp_detach(g);
 	g = attach(2);
@@ -337,6 +338,7 @@ static void line_ends_with_the_domain_it_was_made_for(void **state)
 	await_fds(fds + 1);
 	/* Domain 0 still has a port for what is gone, and it stays silent. */
 	(void)bind_counted(g, 9, &fresh);
+	assert_int_equal(bind_line(other, 9, &port), -XEN_EPERM);
 	assert_line(old);
 	assert_line(new);
 	wait_count(g, &fresh, 1);
@@ -354,6 +356,7 @@ static void line_ends_with_the_domain_it_was_made_for(void **state)
 	(void)close(new);
 	evp_detach(g);
 	evp_detach(dom0);
+	evp_detach(other);
 }
 
 static void bind_and_wait(int from, int to, void *arg)
