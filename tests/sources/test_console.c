@@ -21,6 +21,7 @@ static void start_with_console(const char *path, int input)
 		(void)alarm(0);
 		if (input >= 0)
 			(void)dup2(input, STDIN_FILENO);
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		execl(evtchnd_path, "evtchnd", "--socket", broker.path,
 		      "--ready-fd", fd, "--console", path, (char *)NULL);
 		_exit(127);

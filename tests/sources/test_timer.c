@@ -164,8 +164,10 @@ static void goes_on_without_the_broker(void **state)
 	kill_broker();
 	assert_int_equal(evp_timer_set(g, EVP_CLOCK_WALL, MS, MS), 0);
 	wait_count(g, &count, 5);
-	assert_false(evp_broker_is_there(g));
+	/* One whose timer always expires before it sleeps need not hear of it. */
 	evp_timer_stop(g, EVP_CLOCK_WALL);
+	while (evp_broker_is_there(g))
+		(void)evp_wait(g, MS);
 	assert_int_equal(evp_wait(g, 5 * MS), 0);
 	evp_detach(g);
 }
