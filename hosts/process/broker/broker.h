@@ -21,9 +21,10 @@
  * it, loop.c takes it away when the current message is done.
  *
  * Reading order: loop.c, conn.c, requests.c, hypercall.c, restrict.c, domain.c,
- * owner.c, link.c, lanes.c, takeover.c, deliver_lane.c, notice.c, reattach.c, kept.c;
- * grants.h for shared pages, kept.h for
- * ports of the domain's own; evtchnd.c and listen.c for starting up.
+ * owner.c, link.c, lanes.c, takeover.c, deliver_lane.c, notice.c, reattach.c;
+ * policy.h for who may have how much, sources.h for events no domain sends,
+ * grants.h for shared pages, kept.h for ports of the domain's own; evtchnd.c
+ * and listen.c for starting up.
  */
 #ifndef EVTCHND_BROKER_H
 #define EVTCHND_BROKER_H
@@ -514,43 +515,6 @@ extern const struct evc_deliver evd_deliver;
 
 /* Raise an event on a port through the broker's lane, or park it. */
 void evd_post(struct evd_dom *d, evtchn_port_t port);
-
-/* --- policy.c --------------------------------------------------------------- */
-
-/* Root, and the user we run as. */
-bool evd_is_privileged(uid_t uid);
-
-/* How much @uid may have; UINT64_MAX: as much as there is. */
-uint64_t evd_limit(const struct evd_broker *b, uid_t uid,
-		   enum evd_resource what);
-
-/* Is the peer of this socket served at all? */
-bool evd_policy_admits(const struct evd_broker *b, int fd);
-
-/* May @c be domain @domid?  And the lowest it may be that nobody is, or ANY. */
-bool evd_policy_domain(const struct evd_conn *c, uint32_t domid);
-uint32_t evd_policy_free_domid(const struct evd_conn *c);
-
-/* What may @c see?  This one? */
-void evd_policy_look(const struct evd_conn *c, struct evd_view *v);
-bool evd_policy_sees(const struct evd_view *v, const struct evd_dom *d);
-
-/* Read the file again; a bad one changes nothing. */
-void evd_policy_reload(struct evd_broker *b);
-
-/* --- account.c -------------------------------------------------------------- */
-
-/* One more connection, and one less.  NULL: no memory. */
-struct evd_account *evd_account_get(struct evd_broker *b, uid_t uid);
-void evd_account_put(struct evd_broker *b, struct evd_account *a);
-
-/* @d is @a's from now on; and is gone. */
-void evd_account_add(struct evd_account *a, struct evd_dom *d);
-void evd_account_remove(struct evd_dom *d);
-
-/* May @uid have @more of it? */
-bool evd_may_have(const struct evd_broker *b, uid_t uid, enum evd_resource what,
-		  uint64_t more);
 
 /* --- notice.c --------------------------------------------------------------- */
 

@@ -32,6 +32,12 @@ enum evd_resource {
 
 extern const char *const evd_resource_name[EVD_NR_RESOURCES];
 
+struct evd_account;
+struct evd_broker;
+struct evd_conn;
+struct evd_dom;
+struct evd_view;
+
 enum evd_who {
 	EVD_USER,
 	EVD_GROUP,
@@ -69,5 +75,42 @@ void evd_policy_init(struct evd_policy *p);
  */
 bool evd_policy_read(struct evd_policy *p, const char *path, char *error,
 		     size_t size);
+
+/* --- policy.c --------------------------------------------------------------- */
+
+/* Root, and the user we run as. */
+bool evd_is_privileged(uid_t uid);
+
+/* How much @uid may have; UINT64_MAX: as much as there is. */
+uint64_t evd_limit(const struct evd_broker *b, uid_t uid,
+		   enum evd_resource what);
+
+/* Is the peer of this socket served at all? */
+bool evd_policy_admits(const struct evd_broker *b, int fd);
+
+/* May @c be domain @domid?  And the lowest it may be that nobody is, or ANY. */
+bool evd_policy_domain(const struct evd_conn *c, uint32_t domid);
+uint32_t evd_policy_free_domid(const struct evd_conn *c);
+
+/* What may @c see?  This one? */
+void evd_policy_look(const struct evd_conn *c, struct evd_view *v);
+bool evd_policy_sees(const struct evd_view *v, const struct evd_dom *d);
+
+/* Read the file again; a bad one changes nothing. */
+void evd_policy_reload(struct evd_broker *b);
+
+/* --- account.c -------------------------------------------------------------- */
+
+/* One more connection, and one less.  NULL: no memory. */
+struct evd_account *evd_account_get(struct evd_broker *b, uid_t uid);
+void evd_account_put(struct evd_broker *b, struct evd_account *a);
+
+/* @d is @a's from now on; and is gone. */
+void evd_account_add(struct evd_account *a, struct evd_dom *d);
+void evd_account_remove(struct evd_dom *d);
+
+/* May @uid have @more of it? */
+bool evd_may_have(const struct evd_broker *b, uid_t uid, enum evd_resource what,
+		  uint64_t more);
 
 #endif /* EVTCHND_POLICY_H */
