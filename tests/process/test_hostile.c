@@ -95,7 +95,8 @@ static void attack_sizes_and_types(void)
 		fd = raw();
 		CHECK(evp_control_hello(fd, NULL) == 0);
 		send_header(fd, EVP_MAGIC, v, type, 24, 24);
-		if (type != EVP_LIST && type != EVP_DOMAINS)
+		if (type != EVP_LIST && type != EVP_DOMAINS &&
+		    type != EVP_PERMIT)
 			expect_end(fd);
 		else
 			(void)close(fd);
