@@ -2,8 +2,8 @@
 /*
  * Debian's libxenvchan, over event channels and grants of the process host,
  * beside a Unix stream socket: 64 MiB from one process to another, the same two
- * each time, in turn.  Rings of 64 KiB; both are written and read CHUNK bytes
- * at a time, blocking.
+ * each time, in turn.  Rings of 64 KiB; both are written and read a chunk at a
+ * time, blocking, in chunks of several sizes.
  *
  * Run by vchan.sh, as a program of domain 0 with a xenstored.
  */
@@ -21,10 +21,13 @@
 
 #define RUNS  9
 #define TOTAL (64u << 20)
-#define CHUNK (32u << 10)
 #define RING  (64u << 10)
 
-static unsigned char buffer[CHUNK];
+static const size_t chunks[] = {4u << 10, 16u << 10, 64u << 10};
+#define NR_CHUNKS (sizeof(chunks) / sizeof(chunks[0]))
+
+static unsigned char buffer[64u << 10];
+static size_t chunk;
 static struct libxenvchan *vchan;
 static int stream;
 
@@ -71,7 +74,7 @@ static void move(move_fn *fn, size_t total)
 	int n;
 
 	for (done = 0; done < total; done += (size_t)n) {
-		now_done = total - done < CHUNK ? total - done : CHUNK;
+		now_done = total - done < chunk ? total - done : chunk;
 		n = fn(buffer, now_done);
 		if (n <= 0)
 			die("transfer");
@@ -96,13 +99,14 @@ static void take_all(move_fn *in, move_fn *out)
 
 static void be_receiver(void)
 {
-	int i;
+	size_t i;
 
 	vchan = libxenvchan_client_init(NULL, 0, "data/bench");
 	if (!vchan)
 		die("libxenvchan_client_init");
 	vchan->blocking = 1;
-	for (i = 0; i < RUNS; i++) {
+	for (i = 0; i < NR_CHUNKS * RUNS; i++) {
+		chunk = chunks[i / RUNS];
 		take_all(read_vchan, write_vchan);
 		take_all(read_stream, write_stream);
 	}
@@ -133,14 +137,15 @@ static void measure(void)
 		b[i] = send_all(write_stream, read_stream);
 		ratio[i] = b[i] / a[i];
 	}
-	printf("64 MiB   Unix stream    %10.1f ms   libxenvchan %5.1f ms   "
-	       "Unix stream / libxenvchan = %.2f\n",
-	       median(b) * 1e3, median(a) * 1e3, median(ratio));
+	printf("64 MiB by %2zu KiB   Unix stream %7.1f ms   "
+	       "libxenvchan %7.1f ms   Unix stream / libxenvchan = %.2f\n",
+	       chunk >> 10, median(b) * 1e3, median(a) * 1e3, median(ratio));
 }
 
 int main(void)
 {
 	int pair[2], status;
+	size_t i;
 	char byte = 0;
 	pid_t pid;
 
@@ -163,7 +168,10 @@ int main(void)
 	vchan->blocking = 1;
 	if (write(stream, &byte, 1) != 1)
 		die("write");
-	measure();
+	for (i = 0; i < NR_CHUNKS; i++) {
+		chunk = chunks[i];
+		measure();
+	}
 	if (waitpid(pid, &status, 0) != pid || status)
 		die("the other side failed");
 	libxenvchan_close(vchan);

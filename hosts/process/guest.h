@@ -168,9 +168,10 @@ struct evp_guest {
 	int64_t retry_at; /* and as a time */
 	int64_t backoff;
 	uint32_t seq;
-	int64_t spin_ns; /* how long to look before sleeping */
-	bool news;	 /* the control socket wants to be read */
-	bool armed;	 /* somebody may have rung since */
+	int64_t spin_ns;   /* how long to look before sleeping */
+	bool news;	   /* the control socket wants to be read */
+	evb_u32 rung_from; /* the CPU of who rang last, plus 1; 0: nobody */
+	bool armed;	   /* somebody may have rung since */
 	/* The first @nr_hot are not armed: looked at while awake. */
 	struct evp_lane **lane;
 	struct evp_lane *broker; /* one of them */

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,6 +30,7 @@ enum evp_sent evp_lane_send(struct evp_lane_page *p, int bell, uint32_t slot)
 	/* MO-ARM: the selector is set; pairs with evp_lane_arm() */
 	if (!evb_u32_load(&p->armed) || !evb_u32_xchg(&p->armed, 0))
 		return EVP_SET;
+	evb_u32_store_relaxed(&p->rung_from, (uint32_t)sched_getcpu() + 1);
 	evp_kick(bell);
 	return EVP_RANG;
 }

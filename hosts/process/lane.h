@@ -56,6 +56,7 @@ struct evp_lane_page {
 	evb_u32 armed; /* the receiver sleeps or is about to */
 	evb_u32 use;   /* enum evp_use: of the sender */
 	evb_u64 pending[EVP_LANE_WORDS];
+	evb_u32 rung_from; /* a hint: the CPU the last ring came from, plus 1 */
 };
 
 _Static_assert(sizeof(struct evp_lane_page) <= EVP_PAGE_SIZE, "one page");

@@ -19,6 +19,7 @@
  * Reading order: the set of lanes, collecting, sleeping.
  */
 #include <errno.h>
+#include <sched.h>
 #include <linux/time_types.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -218,6 +219,9 @@ void evp_on_ring(struct evp_guest *g, uint64_t lane)
 
 	if (lane == EVP_RING_TIMER)
 		return; /* evp_collect() looks at the clock */
+	if (l && l->out)
+		evb_u32_store_relaxed(&g->rung_from,
+				      evb_u32_load_relaxed(&l->in->rung_from));
 	if (l)
 		make_hot(g, l);
 	else if (lane != EVP_RETRY_TAG)
@@ -393,15 +397,22 @@ bool evp_is_alone(const struct evp_guest *g)
 
 /*
  * Looking is worth while if events come soon, and harmful if the sender needs
- * this very CPU.  The scheduler takes some milliseconds to part the two, so
- * PATIENCE looks in vain are not too many; after that only every PROBEth wait
- * looks, until one finds something.
+ * this very CPU, as it does if it rang from here: it is woken here, too.  Where
+ * looks are in vain for another reason, PATIENCE of them are not too many; after
+ * that only every PROBEth wait looks, until one finds something.
  */
+static bool is_sender_here(const struct evp_guest *g)
+{
+	return evb_u32_load_relaxed(&g->rung_from) ==
+	       (uint32_t)sched_getcpu() + 1;
+}
+
 int64_t evp_look_ns(struct evp_guest *g)
 {
 	struct evp_vcpu *v = evp_this(g);
 
-	if (!v || (v->in_vain >= PATIENCE && v->in_vain++ % PROBE))
+	if (!v || is_sender_here(g) ||
+	    (v->in_vain >= PATIENCE && v->in_vain++ % PROBE))
 		return 0;
 	return g->spin_ns;
 }
