@@ -253,6 +253,9 @@ static void a_reset_ends_a_hold(void **state)
 	other = open_bound(g2, 1, port, count_event, &count);
 	wait_count(g2, &count, 1); /* the bind's own */
 	CHECK(evp_grant_unshare(h, p, 1) == 0);
+	/* What the broker sent would be there by now. */
+	CHECK(status_of(g2, other) == EVTCHNSTAT_interdomain);
+	CHECK(evp_poll(g2) >= 0 && count == 1);
 	CHECK(evg_notify(evp_evg(g), port) == 0);
 	wait_count(g2, &count, 2);
 	CHECK(status_of(g2, other) == EVTCHNSTAT_interdomain);
