@@ -37,7 +37,7 @@
 
 #include "hosts/process/control.h"
 
-#define TIME_LIMIT 120 /* seconds for one test, sanitizers included */
+#define TIME_LIMIT 240 /* seconds for one test, on one busy CPU, sanitized */
 
 /* In a child cmocka cannot report: say it and end. */
 #define CHECK(what)                                                       \
@@ -143,7 +143,69 @@ static inline int tear_down(void **state)
 	return status ? -1 : 0;
 }
 
-/* Its descriptors. */
+/* Of all threads of the broker. */
+struct sleepers {
+	unsigned int nr;
+	unsigned long switches; /* how often they were put aside */
+	bool all;		/* of them sleep */
+};
+
+static inline void look_at_thread(const char *tid, struct sleepers *s)
+{
+	char name[96], line[128], state;
+	unsigned long n;
+	FILE *f;
+
+	(void)snprintf(name, sizeof(name), "/proc/%d/task/%.16s/status",
+		       (int)broker.pid, tid);
+	f = fopen(name, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "State: %c", &state) == 1)
+			s->all &= state == 'S';
+		if (sscanf(line, "voluntary_ctxt_switches: %lu", &n) == 1 ||
+		    sscanf(line, "nonvoluntary_ctxt_switches: %lu", &n) == 1)
+			s->switches += n;
+	}
+	if (f)
+		(void)fclose(f);
+	s->nr++;
+}
+
+static inline struct sleepers look_at_threads(void)
+{
+	struct sleepers s = {.all = true};
+	char name[64];
+	struct dirent *e;
+	DIR *d;
+
+	(void)snprintf(name, sizeof(name), "/proc/%d/task", (int)broker.pid);
+	d = opendir(name);
+	CHECK(d);
+	while ((e = readdir(d))) {
+		if (e->d_name[0] != '.')
+			look_at_thread(e->d_name, &s);
+	}
+	(void)closedir(d);
+	return s;
+}
+
+/*
+ * The broker has done all it was asked, and its threads have closed what they
+ * were given: all of them sleep, and none ran between two looks.
+ */
+static inline void await_quiet(void)
+{
+	struct sleepers before, now = {.nr = 0};
+
+	do {
+		(void)sched_yield();
+		before = now;
+		now = look_at_threads();
+	} while (!now.all || now.nr != before.nr ||
+		 now.switches != before.switches);
+}
+
+/* Its descriptors, without those that are just being closed. */
 static inline int nr_fds(void)
 {
 	char name[64];
@@ -151,6 +213,7 @@ static inline int nr_fds(void)
 	int n = 0;
 	DIR *d;
 
+	await_quiet();
 	(void)snprintf(name, sizeof(name), "/proc/%d/fd", (int)broker.pid);
 	d = opendir(name);
 	CHECK(d);

@@ -287,7 +287,7 @@ static void random_masks_nothing_lost_handler_never_reentered(void **state)
 {
 	struct score *score = share(sizeof(*score));
 	struct flood f = {.score = score,
-			  .each = getenv("EVC_LONG") ? 125000 : 12500};
+			  .each = getenv("EVC_LONG") ? 125000 : 2500};
 	struct child c = start_child(flood_ports, &f);
 	struct evp_guest *g = attach_async(1);
 	struct seen s = {.count = 0}, of_own = {.count = 0};

@@ -81,13 +81,6 @@ static void assert_line(int event)
 	CHECK(write(event, &one, sizeof(one)) == sizeof(one));
 }
 
-/* The broker answers first and closes then; what it keeps, the alarm shows. */
-static void await_fds(int want)
-{
-	while (nr_fds() != want)
-		;
-}
-
 /* What a driver does to its device. */
 static void clear_line(int event)
 {
@@ -108,13 +101,6 @@ static void let_broker_look(struct evp_guest *g)
 	for (i = 0; i < 18; i++)
 		(void)evg_status(evp_evg(g), &st);
 	(void)evp_poll(g);
-}
-
-/* Without those on their way to us. */
-static int settled_fds(struct evp_guest *g)
-{
-	let_broker_look(g);
-	return nr_fds();
 }
 
 /* --- level and end of interrupt --------------------------------------------- */
@@ -323,11 +309,11 @@ static void line_ends_with_the_domain_it_was_made_for(void **state)
 	int old = eventfd(0, EFD_NONBLOCK), new = eventfd(0, EFD_NONBLOCK);
 	uint64_t count = 0, fresh = 0;
 	evtchn_port_t port, stale;
-	int fds = settled_fds(dom0), rc;
+	int fds = nr_fds(), rc;
 
 	(void)state;
 	assert_int_equal(add_line(9, old, 1), 0);
-	await_fds(fds + 1);
+	await_nr_fds(fds + 1);
 	assert_int_equal(permit_line(9, 3), 0);
 	stale = bind_counted(dom0, 9, &count);
 	evp_detach(g);
@@ -335,7 +321,7 @@ static void line_ends_with_the_domain_it_was_made_for(void **state)
 	while ((rc = add_line(9, new, 2)) == -EEXIST)
 		;
 	assert_int_equal(rc, 0);
-	await_fds(fds + 1);
+	await_nr_fds(fds + 1);
 	/* Domain 0 still has a port for what is gone, and it stays silent. */
 	(void)bind_counted(g, 9, &fresh);
 	assert_int_equal(bind_line(other, 9, &port), -XEN_EPERM);
@@ -402,7 +388,7 @@ static void killed_driver_leaves_the_line_to_the_next(void **state)
 static void untrustworthy_descriptors_are_refused(void **state)
 {
 	struct evp_guest *g = attach(0);
-	int before = settled_fds(g), pair[2], i, rc;
+	int before = nr_fds(), pair[2], i, rc;
 	sigset_t set;
 	struct {
 		int fd, rc;
@@ -430,7 +416,7 @@ static void untrustworthy_descriptors_are_refused(void **state)
 		(void)close(bad[i].fd);
 	}
 	(void)close(pair[1]);
-	await_fds(before);
+	await_nr_fds(before);
 	assert_int_equal(eoi(g, 5), -XEN_EINVAL);
 	evp_detach(g);
 }
@@ -496,7 +482,7 @@ static void malformed_ends_the_connection_only(void **state)
 {
 	struct evp_guest *g = attach(0);
 	size_t len = sizeof(struct evp_line);
-	int before = settled_fds(g);
+	int before = nr_fds();
 
 	(void)state;
 	send_line(control(), EVP_LINE, len, 0);
@@ -509,7 +495,7 @@ static void malformed_ends_the_connection_only(void **state)
 	send_line(raw(), EVP_PERMIT, len, 0);
 	send_line(raw_attached(1), EVP_PERMIT, len + 1, 0);
 	(void)evp_poll(g);
-	await_fds(before);
+	await_nr_fds(before);
 	assert_int_equal(eoi(g, 3), -XEN_EINVAL);
 	evp_detach(g);
 }
