@@ -102,7 +102,7 @@ exits()
 # gone SOCKET: wait for its broker, which holds a lock as long as it lives.
 gone()
 {
-	flock -w 10 "$1.pid" true && no_broker "$1"
+	flock -w 60 "$1.pid" true && no_broker "$1"
 }
 
 # soon COMMAND...: true as soon as COMMAND is, false after ten seconds.
@@ -111,7 +111,7 @@ soon()
 	tries=0
 	until "$@"; do
 		tries=$((tries + 1))
-		[ $tries -lt 500 ] || return 1
+		[ $tries -lt 3000 ] || return 1
 		sleep 0.02
 	done
 }

@@ -48,7 +48,7 @@ evtchn --version
 report $? "evtchn --version: one line"
 
 if [ -c /dev/full ]; then
-	timeout 30 "$bin/evtchn" --help >/dev/full 2>"$err"
+	timeout 150 "$bin/evtchn" --help >/dev/full 2>"$err"
 	status=$?
 	: >"$out"
 	[ $status -eq 1 ] && one_error_line "incomplete"
@@ -159,16 +159,16 @@ exits 3 "run: options after the program are the program's" \
 	"$bin/evtchn" run sh -c 'exit 3'
 
 # A signal sent to run alone reaches the program, which decides.  The program
-# names run's pid and then waits ten seconds; run gets the signal.
+# names run's pid and then waits; run gets the signal.
 mkfifo "$dir/pid"
 "$bin/evtchn" run -- sh -c '
-	sleep 10 &
+	sleep 100 &
 	sleeper=$!
 	trap "kill $sleeper; exit 9" USR1
 	echo $PPID >"$1"
 	wait' sh "$dir/pid" >"$out" 2>"$err" &
 pid=$!
-parent=$(timeout 20 head -n 1 "$dir/pid")
+parent=$(timeout 100 head -n 1 "$dir/pid")
 [ "$parent" = $pid ]
 report $? "run is the parent of its program"
 kill -USR1 $pid
@@ -202,7 +202,7 @@ cat >"$dir/holder" <<'END'
 	sh "$2" >/dev/null 2>&1 </dev/null 9>&- &
 read -r _ <"$2/up"
 END
-timeout 10 sh -c '"$1" run -- sh "$2/holder" "$1" "$2" 2>&1 9>&1 | cat' \
+timeout 60 sh -c '"$1" run -- sh "$2/holder" "$1" "$2" 2>&1 9>&1 | cat' \
 	sh "$bin/evtchn" "$dir" >"$out" 2>"$err"
 status=$?
 [ $status -eq 0 ] && [ "$(brokers "$socket")" -eq 1 ]
@@ -217,7 +217,7 @@ status=$?
 [ $status -eq 0 ] && [ ! -s "$err" ] && [ "$(head -n 1 "$out")" = 9 ] &&
 	[ "$(grep -c '^9 *sh ' "$out")" -eq 1 ] && ! grep -q other "$out"
 report $? "run: a domain that is there is joined, and keeps its name"
-timeout 20 sh -c 'echo go >"$1"' sh "$dir/gate"
+timeout 100 sh -c 'echo go >"$1"' sh "$dir/gate"
 gone "$socket"
 report $? "the broker leaves after the last domain, again"
 
@@ -235,7 +235,7 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
 	runs="$runs $!"
 done
 held="$held $runs"
-timeout 20 head -n 10 <&3 >"$dir/domains"
+timeout 100 head -n 10 <&3 >"$dir/domains"
 [ "$(sort -n "$dir/domains" | tr '\n' ' ')" = "1 2 3 4 5 6 7 8 9 10 " ]
 report $? "ten at once: ten domains, the lowest free ones, from 1"
 [ "$(brokers "$socket")" -eq 1 ]

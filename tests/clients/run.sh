@@ -97,7 +97,7 @@ as()
 {
 	n=$1
 	shift
-	timeout 100 "$run" run --xen --domain "$n" -- "$@" 7>&-
+	timeout 500 "$run" run --xen --domain "$n" -- "$@" 7>&-
 }
 
 # launch N PROGRAM ARGUMENT...: the same in the background, as process $!, with
@@ -106,7 +106,7 @@ launch()
 {
 	n=$1
 	shift
-	timeout 100 "$run" run --xen --domain "$n" -- "$@" >"$OUT" 2>&1 7>&- &
+	timeout 500 "$run" run --xen --domain "$n" -- "$@" >"$OUT" 2>&1 7>&- &
 	started="$started $!"
 }
 
@@ -126,7 +126,7 @@ xs()
 {
 	tool=$1
 	shift
-	timeout 30 "$store_tools/xenstore-$tool" "$@" 7>&-
+	timeout 120 "$store_tools/xenstore-$tool" "$@" 7>&-
 }
 
 xs1()
@@ -166,7 +166,7 @@ start_guest()
 {
 	rm -f "$dir/guest" "$dir/life"
 	mkfifo "$dir/guest" "$dir/life"
-	timeout 100 "$run" run --domain 1 -- "$build/bin/store_domU" \
+	timeout 500 "$run" run --domain 1 -- "$build/bin/store_domU" \
 		"$dir/domU" <"$dir/life" >"$dir/guest" &
 	guest=$!
 	started="$started $guest"
@@ -208,7 +208,7 @@ check "values longer than the ring" long_values
 
 test_store()
 {
-	timeout 60 "$tools/test-xenstore" -i "$1" 7>&-
+	timeout 200 "$tools/test-xenstore" -i "$1" 7>&-
 }
 check "Xen's test-xenstore, as domain 0" test_store 100
 XENSTORED_PATH=$dir/domU check "test-xenstore through the ring, as domain 1" \
@@ -228,7 +228,7 @@ check "lsevtchn shows the store's channel to the guest" seen_by_lsevtchn
 update()
 {
 	xs write /tool/before 1 || return 1
-	timeout 60 "$tools/xenstore-control" live-update "$tools/xenstored" \
+	timeout 200 "$tools/xenstore-control" live-update "$tools/xenstored" \
 		7>&- || return 1
 	tr '\0' ' ' <"/proc/$(cat "$dir/pid")/cmdline" | grep -e ' -U' &&
 		[ "$(xs read /tool/before)" = 1 ]
@@ -238,11 +238,11 @@ check "live update: xenstored executes itself, and keeps what it knew" update
 # A watch of before is told of what is written after.
 watch_across_update()
 {
-	XENSTORED_PATH=$dir/domU timeout 30 "$store_tools/xenstore-watch" -n 2 \
+	XENSTORED_PATH=$dir/domU timeout 120 "$store_tools/xenstore-watch" -n 2 \
 		data/watched >"$dir/watched" 7>&- &
 	watcher=$!
 	until_true grep -q watched "$dir/watched" || return 1
-	timeout 60 "$tools/xenstore-control" live-update "$tools/xenstored" \
+	timeout 200 "$tools/xenstore-control" live-update "$tools/xenstored" \
 		7>&- || return 1
 	xs write /local/domain/1/data/watched now || return 1
 	wait "$watcher" && cat "$dir/watched" &&
@@ -267,7 +267,7 @@ guest_during_updates()
 	write_on 7>&- &
 	writer=$!
 	for _ in 1 2 3 4 5; do
-		timeout 60 "$tools/xenstore-control" live-update \
+		timeout 200 "$tools/xenstore-control" live-update \
 			"$tools/xenstored" 7>&- || return 1
 	done
 	touch "$dir/enough"
@@ -285,7 +285,7 @@ vchan()
 {
 	head -c 16777216 /dev/urandom >"$dir/sent"
 	mkfifo "$dir/ready"
-	timeout 100 "$here/carry.py" serve "$dir/far" "$dir/1" "$dir/2" \
+	timeout 300 "$here/carry.py" serve "$dir/far" "$dir/1" "$dir/2" \
 		"$dir/3" "$dir/4" >"$dir/ready" 7>&- &
 	receiver=$!
 	started="$started $receiver"
@@ -300,7 +300,7 @@ vchan()
 	client=$!
 	until_true test -S "$dir/near" || return 1
 	for i in 1 2 3 4; do
-		timeout 60 "$here/carry.py" send "$dir/near" "$dir/sent" \
+		timeout 200 "$here/carry.py" send "$dir/near" "$dir/sent" \
 			7>&- || return 1
 		read -r word <&8 && [ "$word" = left ] || return 1
 	done
@@ -358,7 +358,7 @@ check "a split driver finds its other half through the store" split_driver
 # Told by VIRQ_DOM_EXC, the store asks what became of the domain.
 death()
 {
-	timeout 30 "$store_tools/xenstore-watch" -n 2 @releaseDomain \
+	timeout 120 "$store_tools/xenstore-watch" -n 2 @releaseDomain \
 		>"$dir/released" 7>&- &
 	watcher=$!
 	until_true grep -q releaseDomain "$dir/released" || return 1

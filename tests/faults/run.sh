@@ -58,12 +58,12 @@ echo "1..$(($(echo "$cmocka" | wc -l) + 4))"
 
 for t in $cmocka; do
 	t=$(basename "$t" .c)
-	check "$t" env CMOCKA_MESSAGE_OUTPUT=TAP timeout 300 \
+	check "$t" env CMOCKA_MESSAGE_OUTPUT=TAP timeout 400 \
 		"$build/test/faults/$t"
 done
 
 start_broker
-check "a killed peer is an event within 10 ms" timeout 60 \
+check "a killed peer is an event within 10 ms" timeout 120 \
 	"$build/test/faults/latency" "$EVTCHN_SOCKET"
 stop_broker
 

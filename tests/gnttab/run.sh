@@ -65,7 +65,7 @@ check()
 
 for t in "$here"/test_*.c; do
 	t=$(basename "$t" .c)
-	check "$t" env CMOCKA_MESSAGE_OUTPUT=TAP timeout 200 \
+	check "$t" env CMOCKA_MESSAGE_OUTPUT=TAP timeout 400 \
 		"$build/test/gnttab/$t"
 done
 
@@ -168,11 +168,11 @@ introspect()
 {
 	rm -f "$dir/port"
 	mkfifo "$dir/port"
-	timeout 60 "$run" run --domain 1 -- "$build/bin/introspect" guest \
+	timeout 120 "$run" run --domain 1 -- "$build/bin/introspect" guest \
 		>"$dir/port" &
 	exec 3<"$dir/port"
 	read -r _ _ ref _ port <&3 || return 1
-	timeout 60 "$run" run --domain "$1" -- "$build/bin/introspect" dom0 1 \
+	timeout 120 "$run" run --domain "$1" -- "$build/bin/introspect" dom0 1 \
 		"$ref" "$port" "$2" >"$dir/seen" 2>&1
 	status=$?
 	cat "$dir/seen"

@@ -25,7 +25,7 @@ verdict() { # STATUS TEXT
 refused() {
 	local text=$1 pattern=$2 rc
 	shift 2
-	timeout 10 "$evtchnd" "$@" 2>"$dir/err" >"$dir/out"
+	timeout 60 "$evtchnd" "$@" 2>"$dir/err" >"$dir/out"
 	rc=$?
 	[ $rc = 2 ] && [ "$(wc -l <"$dir/err")" = 1 ] &&
 		[ ! -s "$dir/out" ] && grep -q "$pattern" "$dir/err"
@@ -160,7 +160,7 @@ fi
 # --exit-idle: the program below attaches and leaves, the broker with it.
 start --socket "$dir/sock" --exit-idle
 EVTCHN_SOCKET=$dir/sock "$build/test/process/test_events" busy >"$dir/out"
-timeout 20 tail --pid=$pid -f /dev/null
+timeout 100 tail --pid=$pid -f /dev/null
 verdict $? exit_idle_leaves_after_the_last_connection
 [ ! -e "$dir/sock" ]
 verdict $? exit_idle_removes_the_socket
@@ -176,7 +176,7 @@ rc=$?
 verdict $? exit_idle_waits_for_who_holds_the_lock
 exec 9>&-
 EVTCHN_SOCKET=$dir/sock "$build/test/process/test_events" busy >"$dir/out"
-timeout 20 tail --pid=$pid -f /dev/null
+timeout 100 tail --pid=$pid -f /dev/null
 verdict $? exit_idle_leaves_when_the_lock_is_free
 
 # In the background: returns when it listens.
@@ -202,7 +202,7 @@ start --socket "$EVTCHN_SOCKET"
 EVTCHN_DOMAIN=1 "$bin/alice_domU" -n 5 >&- 2>"$dir/domU.err" &
 domU=$!
 export bin
-timeout 10 sh -c 'until "$bin/evtchn" ls | grep -q unbound; do :; done' 2>"$dir/err" &&
+timeout 60 sh -c 'until "$bin/evtchn" ls | grep -q unbound; do :; done' 2>"$dir/err" &&
 	EVTCHN_DOMAIN=0 "$bin/alice_dom0" -n 5 1 1 >"$dir/out" 2>"$dir/err"
 rc=$?
 [ $rc = 0 ] || kill $domU

@@ -80,13 +80,18 @@ static void do_job(int from, int to, void *arg)
 	job->fn();
 }
 
-/* Run @fn as @uid, to the end.  Its exit status. */
+/*
+ * Run @fn as @uid, to the end.  Its exit status, when the broker has seen that end
+ * and taken back what the user had.
+ */
 static int as(uid_t uid, void (*fn)(void))
 {
 	struct job job = {uid, fn};
 	struct child c = start_child(do_job, &job);
+	int status = end_child(&c);
 
-	return end_child(&c);
+	await_quiet();
+	return status;
 }
 
 /* 0, or the error of becoming that domain. */

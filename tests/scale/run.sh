@@ -13,7 +13,7 @@ echo "1..1"
 name="1,000 processes, 100,000 channels: each carries its event"
 # Each process has a pipe in each direction, for its orders.
 ulimit -n "$(ulimit -Hn)"
-if timeout 290 "$build/test/scale/scale" 1000 100; then
+if timeout 580 "$build/test/scale/scale" 1000 100; then
 	echo "ok 1 - $name"
 else
 	echo "not ok 1 - $name"

@@ -16,7 +16,7 @@
 #include "tests/process/harness.h"
 
 #define NEIGHBOURS 4
-#define PATIENCE   280 /* seconds */
+#define PATIENCE   560 /* seconds */
 
 static uint32_t nr_domains, nr_channels;
 

@@ -57,7 +57,7 @@ check()
 
 for t in "$here"/test_*.c; do
 	t=$(basename "$t" .c)
-	check "$t" env CMOCKA_MESSAGE_OUTPUT=TAP timeout 100 \
+	check "$t" env CMOCKA_MESSAGE_OUTPUT=TAP timeout 400 \
 		"$build/test/sources/$t"
 done
 
@@ -65,7 +65,7 @@ done
 
 evtchn()
 {
-	timeout 20 "$bin/evtchn" "$@"
+	timeout 120 "$bin/evtchn" "$@"
 }
 
 # says STATUS WORDS COMMAND...: one line with WORDS, and that status.
@@ -145,7 +145,7 @@ check "pirq_uart: not without permission" uart_forbidden
 
 check "evtchnd --console: a file is no console" \
 	says 2 "name a terminal or a pipe" \
-	timeout 20 "$bin/evtchnd" --foreground --console "$here/run.sh"
+	timeout 120 "$bin/evtchnd" --foreground --console "$here/run.sh"
 check "run --pirq: not a line" \
 	says 2 "'x=/dev/tty' is no interrupt line" \
 	evtchn run --pirq x=/dev/tty -- true

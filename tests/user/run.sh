@@ -65,7 +65,7 @@ check()
 
 for t in "$here"/test_*.c; do
 	t=$(basename "$t" .c)
-	check "$t" env CMOCKA_MESSAGE_OUTPUT=TAP timeout 200 \
+	check "$t" env CMOCKA_MESSAGE_OUTPUT=TAP timeout 400 \
 		"$build/test/user/$t"
 done
 
@@ -171,10 +171,10 @@ fi
 demonstrate()
 {
 	mkfifo "$dir/port.$1"
-	timeout 60 "$run" run --domain 1 -- "$build/bin/$@" >"$dir/port.$1" &
+	timeout 120 "$run" run --domain 1 -- "$build/bin/$@" >"$dir/port.$1" &
 	exec 3<"$dir/port.$1"
 	read -r _ _ port _ <&3 || return 1
-	timeout 60 "$run" run --domain 0 -- \
+	timeout 120 "$run" run --domain 0 -- \
 		"$build/bin/notify_dom0_2010" receive 1 "$port" || return 1
 	wait $! || return 1
 	last=$(tail -n 1 <&3)

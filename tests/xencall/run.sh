@@ -74,13 +74,13 @@ as()
 {
 	n=$1
 	shift
-	timeout 60 "$run" run --xen --domain "$n" -- "$@" 8>&- 9>&-
+	timeout 400 "$run" run --xen --domain "$n" -- "$@" 8>&- 9>&-
 }
 
 # hold N: domain N is there until descriptor 9 is closed.
 hold()
 {
-	timeout 60 "$run" run --domain "$1" -- \
+	timeout 400 "$run" run --domain "$1" -- \
 		sh -c 'echo held; read -r _' <"$dir/hold" >"$dir/held.$1" \
 		2>/dev/null 8>&- 9>&- &
 }
@@ -95,7 +95,7 @@ until_held()
 
 for t in "$here"/test_*.c; do
 	t=$(basename "$t" .c)
-	check "$t" env CMOCKA_MESSAGE_OUTPUT=TAP timeout 200 \
+	check "$t" env CMOCKA_MESSAGE_OUTPUT=TAP timeout 400 \
 		"$build/test/xencall/$t"
 done
 
@@ -154,7 +154,7 @@ foreign_directory()
 {
 	mkdir "$dir/other" "$dir/s" && ln -s "$dir/other" "$dir/s/sock.xen" ||
 		return 1
-	timeout 20 "$run" run --xen --socket "$dir/s/sock" -- true 2>"$dir/err"
+	timeout 100 "$run" run --xen --socket "$dir/s/sock" -- true 2>"$dir/err"
 	[ $? = 1 ] && grep -q "cannot make Xen's files in '$dir/s/sock.xen" \
 		"$dir/err" && [ -z "$(ls "$dir/other")" ]
 	status=$?
@@ -167,7 +167,7 @@ no_libraries()
 {
 	mkdir -p "$dir/bare/bin" && cp "$run" "$build/bin/evtchnd" \
 		"$dir/bare/bin" || return 1
-	timeout 20 "$dir/bare/bin/evtchn" run --xen -- true 2>"$dir/err"
+	timeout 100 "$dir/bare/bin/evtchn" run --xen -- true 2>"$dir/err"
 	[ $? = 1 ] && grep -q 'libevtchn-paths.so is neither' "$dir/err"
 }
 check "run --xen without its libraries says so" no_libraries
@@ -242,7 +242,7 @@ installed()
 	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s install BUILD="$build" \
 		DESTDIR="$dir/stage" PREFIX=/opt/evtchn || return 1
 	lib=$dir/stage/opt/evtchn/lib/evtchn
-	timeout 60 "$dir/stage/opt/evtchn/bin/evtchn" run --xen --domain 5 -- \
+	timeout 400 "$dir/stage/opt/evtchn/bin/evtchn" run --xen --domain 5 -- \
 		sh -c 'echo "$LD_LIBRARY_PATH" && cat /proc/xen/capabilities' |
 		grep -x "$lib" || return 1
 	flags=$(PKG_CONFIG_PATH="$lib/pkgconfig" \
@@ -257,7 +257,7 @@ installed()
 			return !h || xencall2(h, 17, 0, 0) != 0x40011;
 		}
 	END
-	LD_LIBRARY_PATH=$lib EVTCHN_DOMAIN=1 timeout 60 \
+	LD_LIBRARY_PATH=$lib EVTCHN_DOMAIN=1 timeout 400 \
 		"$dir/stage/opt/evtchn/bin/evtchn" run -- "$dir/installed"
 }
 if command -v pkg-config >/dev/null; then
@@ -275,10 +275,10 @@ foreign_broker()
 		mkdir -m 700 "$dir/xdg" && chown 65534 "$dir/xdg" || return 1
 	echo 'allow user 65534 domain 3' >"$dir/policy"
 	mkfifo "$dir/ready"
-	timeout 60 "$bin/evtchnd" --socket "$dir/run/sock" \
+	timeout 400 "$bin/evtchnd" --socket "$dir/run/sock" \
 		--policy "$dir/policy" --ready-fd 3 3>"$dir/ready" &
 	head -c1 "$dir/ready" >/dev/null
-	XDG_RUNTIME_DIR=$dir/xdg timeout 20 \
+	XDG_RUNTIME_DIR=$dir/xdg timeout 100 \
 		setpriv --reuid=65534 --clear-groups "$bin/evtchn" run --xen \
 		--socket "$dir/run/sock" --domain 3 -- \
 		sh -c 'test -f /dev/xen/privcmd && echo "$EVTCHN_XEN_DIR"' |
@@ -387,7 +387,7 @@ xl_lists()
 {
 	export XENSTORED_PATH="$dir/store"
 	mkfifo "$dir/store.in" "$dir/store.out"
-	timeout 60 "$dir/nostore" "$XENSTORED_PATH" <"$dir/store.in" \
+	timeout 400 "$dir/nostore" "$XENSTORED_PATH" <"$dir/store.in" \
 		>"$dir/store.out" 2>/dev/null 8>&- 9>&- &
 	exec 7>"$dir/store.in"
 	read -r word <"$dir/store.out" && [ "$word" = ready ] || return 1
