@@ -105,7 +105,7 @@ gone()
 	flock -w 60 "$1.pid" true && no_broker "$1"
 }
 
-# soon COMMAND...: true as soon as COMMAND is, false after ten seconds.
+# soon COMMAND...: true as soon as COMMAND is, false after a minute at least.
 soon()
 {
 	tries=0

@@ -12,8 +12,8 @@
  *
  * What must hold:
  *
- *   - No event is lost: whoever waits and finds his partner's number there
- *     without an event, for SILENCE_MS, reports it.
+ *   - No event is lost: whoever waits and finds his partner's number there, and
+ *     sent, without an event, for SILENCE_MS, reports it.
  *   - Rallies go on while there is no broker.
  *   - When the storm is over, everybody is back: the ports, the descriptors of
  *     broker and survivors, and the pages they map are what they were before.
@@ -54,7 +54,8 @@
 /* --- shared by all ----------------------------------------------------------- */
 
 struct side {
-	_Atomic uint64_t number; /* of the rally, last sent */
+	_Atomic uint64_t number; /* of the rally, about to be sent */
+	_Atomic uint64_t sent;	 /* the same, when its event was */
 	_Atomic uint32_t ports;	 /* ready: how many were opened */
 	_Atomic uint32_t port[IDLE_PORTS + 1];
 	_Atomic uint32_t door[DOOR_PORTS];
@@ -185,11 +186,17 @@ static void open_ports(struct survivor *s)
 	s->me->ports = IDLE_PORTS + 1;
 }
 
-/* The number is there; the event must come, too. */
-static void await_event(struct survivor *s, uint64_t before)
+/*
+ * Number @n is there; the event must come, too.  The partner may be stopped, or
+ * have no CPU, before it is sent: that time does not count.
+ */
+static void await_event(struct survivor *s, uint64_t n, uint64_t before)
 {
-	int64_t end = now_ms(CLOCK_MONOTONIC) + SILENCE_MS;
+	int64_t end;
 
+	while (s->partner->sent < n && s->events == before && !sh->stop)
+		CHECK(evp_wait(s->g, 10000000) >= 0);
+	end = now_ms(CLOCK_MONOTONIC) + SILENCE_MS;
 	while (s->events == before && now_ms(CLOCK_MONOTONIC) < end)
 		CHECK(evp_wait(s->g, 10000000) >= 0);
 	if (s->events == before) {
@@ -215,7 +222,7 @@ static void await_number(struct survivor *s, uint64_t n)
 			before = s->events;
 	}
 	if (!sh->stop)
-		await_event(s, before);
+		await_event(s, n, before);
 }
 
 static void survive(uint32_t index)
@@ -237,6 +244,7 @@ static void survive(uint32_t index)
 			await_number(&s, n);
 		s.me->number = n;
 		CHECK(!evg_notify(evp_evg(s.g), s.port));
+		s.me->sent = n;
 		if (index % 2 == 0)
 			await_number(&s, n);
 	}
