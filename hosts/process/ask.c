@@ -58,8 +58,8 @@ static bool ask(struct evp_guest *g, const struct evp_hdr *m)
 	return false;
 }
 
-int evp_ask_result(struct evp_guest *g, const struct evp_hdr *m, void *arg,
-		   size_t len)
+static int ask_result(struct evp_guest *g, const struct evp_hdr *m, void *arg,
+		      size_t len)
 {
 	struct evp_packet p;
 	const struct evp_result *r = (const void *)p.u.bytes;
@@ -76,6 +76,27 @@ int evp_ask_result(struct evp_guest *g, const struct evp_hdr *m, void *arg,
 	/* A connection's first event is pending when binding returns. */
 	evp_collect_broker(g);
 	return r->rc;
+}
+
+static uint64_t name_question(const struct evp_hdr *m)
+{
+	const struct evp_hypercall *h = (const void *)m;
+
+	return m->type == EVP_HYPERCALL ? (uint64_t)h->nr << 32 | h->cmd : 0;
+}
+
+int evp_ask_result(struct evp_guest *g, const struct evp_hdr *m, void *arg,
+		   size_t len)
+{
+	uint64_t mark;
+	int rc;
+
+	if (!g->trace)
+		return ask_result(g, m, arg, len);
+	mark = evp_trace_start(g, EVP_TRACE_ASK, m->type, name_question(m));
+	rc = ask_result(g, m, arg, len);
+	evp_trace_stop(g, mark, EVP_TRACE_ASK);
+	return rc;
 }
 
 int evp_ask_broker(struct evp_guest *g, uint32_t cmd, void *arg, size_t len)

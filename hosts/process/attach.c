@@ -194,7 +194,8 @@ int evp_guest_settle(struct evp_guest *g, struct evp_packet *p, uint32_t domid,
 	g->domid = (domid_t)domid;
 	if (!rc)
 		evp_lend_counts(g);
-	return rc ? evp_fail(rc, "cannot set up the guest") : 0;
+	return rc ? evp_fail(rc, "cannot set up the guest")
+		  : evp_trace_open(g, domid);
 }
 
 /* --- several threads -------------------------------------------------------- */
@@ -309,6 +310,7 @@ void evp_abandon(struct evp_guest *g)
 	if (g->counts_fd >= 0)
 		(void)close(g->counts_fd);
 	evp_counts_free(g->counts);
+	evp_trace_close(g);
 	evp_lanes_free(g);
 	if (g->shared)
 		(void)munmap(g->shared, EVP_PAGE_SIZE);

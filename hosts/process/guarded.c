@@ -141,18 +141,28 @@ static void drain_bell(const struct evp_vcpu *v)
 }
 
 /* Until the bell, or @deadline.  An upcall signal is no reason to return. */
-static int sleep_until(struct evp_vcpu *v, int64_t deadline)
+static int sleep_on_bell(struct evp_vcpu *v, int64_t deadline)
 {
 	uint32_t before = evb_u32_load_relaxed(&v->interrupted);
 	struct pollfd p = {.fd = v->bell, .events = POLLIN};
 	struct timespec ts;
 
-	evp_note(v->guest, &v->guest->counts->sleeps);
 	if (ppoll(&p, 1, evp_left_until(deadline, &ts), NULL) >= 0)
 		return 0;
 	if (errno == EINTR && evb_u32_load_relaxed(&v->interrupted) != before)
 		return 0;
 	return -errno;
+}
+
+static int sleep_until(struct evp_vcpu *v, int64_t deadline)
+{
+	uint64_t mark = evp_trace_begin(v->guest, EVP_TRACE_SLEEP, 0, 0);
+	int rc;
+
+	evp_note(v->guest, &v->guest->counts->sleeps);
+	rc = sleep_on_bell(v, deadline);
+	evp_trace_end(v->guest, mark, EVP_TRACE_SLEEP);
+	return rc;
 }
 
 /*

@@ -14,6 +14,7 @@
  *   upcall.c      posting, and upcalls: at safe points, or by a signal
  *   vcpu.c        which thread is which vCPU, and waking one of them
  *   guarded.c     collecting and sleeping when there is more than one thread
+ *   trace.c       what happens, written down for `evtchn trace`
  *   lane.c kick.c the lanes themselves, shared with the broker
  *
  * A guest is plain or guarded.  A plain one has one vCPU and takes upcalls at
@@ -49,6 +50,7 @@
 #include "doze.h"
 #include "lane.h"
 #include "mutex.h"
+#include "trace.h"
 
 #define EVP_NR_PORTS EVTCHN_2L_NR_CHANNELS_64
 #define EVP_NR_IRQS  1024
@@ -181,6 +183,7 @@ struct evp_guest {
 	int timerfd;	    /* -1: not needed yet */
 	int64_t timerfd_at; /* when it becomes readable */
 	struct evp_counts *counts;
+	struct evp_trace_head *trace; /* NULL: nothing is written down */
 	int counts_fd; /* for reading only; -1: nobody else can */
 	/* Guarded guests only. */
 	bool guarded;
@@ -207,6 +210,39 @@ static inline void evp_note(const struct evp_guest *g, evb_u64 *count)
 /* Give the broker our counts, to be shown (attach.c). */
 void evp_lend_counts(struct evp_guest *g);
 
+/* --- trace.c ---------------------------------------------------------------- */
+
+/* If EVTCHN_TRACE says so.  0, or -errno with a message. */
+int evp_trace_open(struct evp_guest *g, uint32_t domid);
+void evp_trace_close(struct evp_guest *g);
+
+/*
+ * Where g->trace is not NULL: something begins, and it ends; the two for a
+ * send; an event, which is @port's.
+ */
+uint64_t evp_trace_start(struct evp_guest *g, enum evp_trace_kind kind,
+			 uint32_t port, uint64_t link);
+void evp_trace_stop(struct evp_guest *g, uint64_t at, enum evp_trace_kind kind);
+uint64_t evp_trace_send(struct evp_guest *g, evtchn_port_t port);
+void evp_trace_sent(struct evp_guest *g, uint64_t at, enum evp_sent sent);
+void evp_trace_event(struct evp_guest *g, enum evp_trace_kind kind,
+		     evtchn_port_t port);
+
+/* The same for what has no time to lose only when it is recorded. */
+static inline uint64_t evp_trace_begin(struct evp_guest *g,
+				       enum evp_trace_kind kind, uint32_t port,
+				       uint64_t link)
+{
+	return g->trace ? evp_trace_start(g, kind, port, link) : 0;
+}
+
+static inline void evp_trace_end(struct evp_guest *g, uint64_t at,
+				 enum evp_trace_kind kind)
+{
+	if (g->trace)
+		evp_trace_stop(g, at, kind);
+}
+
 /* --- upcall.c --------------------------------------------------------------- */
 
 static inline evb_u8 *evp_upcall_flag(const struct evp_vcpu *v)
@@ -221,6 +257,15 @@ static inline evb_u8 *evp_upcall_mask(const struct evp_vcpu *v)
 
 /* Make @port pending, as the hypervisor does. */
 void evp_post(struct evp_guest *g, evtchn_port_t port);
+
+/* The same for an event out of a lane. */
+static inline void evp_arrive(struct evp_guest *g, enum evp_trace_kind how,
+			      evtchn_port_t port)
+{
+	if (g->trace)
+		evp_trace_event(g, how, port);
+	evp_post(g, port);
+}
 
 /* The same for one that the guest unmasks. */
 void evp_unmask(struct evp_guest *g, evtchn_port_t port);

@@ -109,21 +109,45 @@ void evg_plat_relax(void)
 
 /* --- sending ---------------------------------------------------------------- */
 
-static void send_by_lane(struct evp_guest *g, evtchn_port_t port)
+static enum evp_sent send_by_lane(struct evp_guest *g, evtchn_port_t port)
 {
 	const struct evp_chan *ch = &g->chan[port];
 	enum evp_sent sent =
 		evp_lane_send(ch->lane->out, ch->lane->bell, ch->slot_out);
 
 	evp_note(g, &g->counts->port[port].sent[sent]);
+	return sent;
+}
+
+__attribute__((noinline, cold)) static bool send_traced(struct evp_guest *g,
+							evtchn_port_t port)
+{
+	evtchn_port_t peer = g->chan[port].peer;
+	enum evp_way way = g->chan[port].way;
+	uint64_t mark;
+
+	if (way == EVP_BY_BROKER)
+		return false;
+	mark = evp_trace_send(g, port);
+	if (way == EVP_BY_LANE) {
+		evp_trace_sent(g, mark, send_by_lane(g, port));
+		return true;
+	}
+	evp_note(g, &g->counts->sent_local);
+	evp_note(g, &g->counts->port[port].sent[EVP_SET]);
+	evp_arrive(g, EVP_TRACE_TAKE_LOCAL, peer);
+	evp_trace_stop(g, mark, EVP_TRACE_SEND_LOCAL);
+	return true;
 }
 
 /* False: only the broker can. */
 static bool send_here(struct evp_guest *g, evtchn_port_t port)
 {
+	if (g->trace)
+		return send_traced(g, port);
 	switch (g->chan[port].way) {
 	case EVP_BY_LANE:
-		send_by_lane(g, port);
+		(void)send_by_lane(g, port);
 		return true;
 	case EVP_HERE:
 		evp_note(g, &g->counts->sent_local);
@@ -156,6 +180,7 @@ static int send_by_broker(struct evp_vcpu *v, evtchn_port_t port)
 {
 	struct evtchn_send op = {.port = port};
 	struct evp_guest *g = v->guest;
+	uint64_t mark;
 	int rc;
 
 	evp_collect_broker(g);
@@ -165,7 +190,9 @@ static int send_by_broker(struct evp_vcpu *v, evtchn_port_t port)
 		return 0;
 	evp_note(g, &g->counts->sent_broker);
 	evp_note(g, &g->counts->port[port].sent[EVP_SET]);
+	mark = evp_trace_begin(g, EVP_TRACE_SEND_BROKER, port, 0);
 	rc = evp_ask_broker(g, EVTCHNOP_send, &op, sizeof(op));
+	evp_trace_end(g, mark, EVP_TRACE_SEND_BROKER);
 	return rc == EVP_RC_NO_BROKER && send_here(g, port) ? 0 : rc;
 }
 

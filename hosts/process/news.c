@@ -160,7 +160,7 @@ static void enter_lane(struct evp_guest *g, struct evp_lane *l,
 	ch->unheard = false;
 	evp_lane_name_slot(l, m->slot_in, (uint16_t)m->port);
 	if (take_early(l, m->slot_in))
-		evp_post(g, m->port);
+		evp_arrive(g, EVP_TRACE_TAKE, m->port);
 	if (again)
 		(void)evp_lane_send(l->out, l->bell, ch->slot_out);
 	if (old)
@@ -204,7 +204,7 @@ static void on_disconnect(struct evp_guest *g, const struct evp_packet *p)
 
 	if (ours && ch->lane) {
 		if (evp_lane_take_slot(ch->lane->in, ch->slot_in))
-			evp_post(g, m->port);
+			evp_arrive(g, EVP_TRACE_TAKE, m->port);
 		evp_lane_name_slot(ch->lane, ch->slot_in, EVP_SLOT_UNKNOWN);
 		leave_lane(ch);
 	}

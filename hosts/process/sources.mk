@@ -26,6 +26,7 @@ EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/sched.c \
 	hosts/process/takeover.c \
 	hosts/process/timer.c \
+	hosts/process/trace.c \
 	hosts/process/upcall.c \
 	hosts/process/vcpu.c \
 	hosts/process/wait.c

@@ -192,7 +192,7 @@ static bool run_vcpu(struct evp_vcpu *v, int64_t now)
 		return false;
 	evp_note(g, &g->counts->timer);
 	if (v->timer_port && g->chan[v->timer_port].open)
-		evp_post(g, v->timer_port);
+		evp_arrive(g, EVP_TRACE_TAKE_LOCAL, v->timer_port);
 	return true;
 }
 

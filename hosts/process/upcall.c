@@ -80,6 +80,7 @@ void evp_unmask(struct evp_guest *g, evtchn_port_t port)
 
 static void take_upcall(struct evp_vcpu *v)
 {
+	uint64_t mark = evp_trace_begin(v->guest, EVP_TRACE_UPCALL, 0, 0);
 	struct evp_vcpu *before;
 
 	evp_note(v->guest, &v->guest->counts->upcalls);
@@ -88,6 +89,7 @@ static void take_upcall(struct evp_vcpu *v)
 	v->guest->callback();
 	evp_barrier();
 	(void)evp_enter(before);
+	evp_trace_end(v->guest, mark, EVP_TRACE_UPCALL);
 }
 
 void evp_take_upcalls(struct evp_vcpu *v)

@@ -164,7 +164,7 @@ static void take_port(struct evp_guest *g, uint32_t slot)
 	}
 	if (g->news)
 		evp_read_news(g);
-	evp_post(g, slot);
+	evp_arrive(g, EVP_TRACE_TAKE_BROKER, slot);
 }
 
 /* Its CONNECT or RETIRE is on the way: news.c goes on from here. */
@@ -182,7 +182,7 @@ static void take_bit(struct evp_guest *g, struct evp_lane *l, uint32_t slot)
 	if (!l->out)
 		take_port(g, slot);
 	else if (port != EVP_SLOT_DEAD && port != EVP_SLOT_UNKNOWN)
-		evp_post(g, port);
+		evp_arrive(g, EVP_TRACE_TAKE, port);
 	else
 		keep_bit(g, l, slot);
 }
@@ -367,17 +367,27 @@ struct timespec *evp_left_until(int64_t deadline, struct timespec *ts)
 	return ts;
 }
 
-static int sleep_until(struct evp_guest *g, int64_t deadline)
+static int sleep_on_bells(struct evp_guest *g, int64_t deadline)
 {
 	struct __kernel_timespec kts;
 	struct timespec ts;
 
-	evp_note(g, &g->counts->sleeps);
 	if (!evp_left_until(deadline, &ts))
 		return take_rings(g, NULL);
 	kts.tv_sec = ts.tv_sec;
 	kts.tv_nsec = ts.tv_nsec;
 	return take_rings(g, &kts);
+}
+
+static int sleep_until(struct evp_guest *g, int64_t deadline)
+{
+	uint64_t mark = evp_trace_begin(g, EVP_TRACE_SLEEP, 0, 0);
+	int rc;
+
+	evp_note(g, &g->counts->sleeps);
+	rc = sleep_on_bells(g, deadline);
+	evp_trace_end(g, mark, EVP_TRACE_SLEEP);
+	return rc;
 }
 
 /* Nor is there anything to be taken back for, by another broker. */

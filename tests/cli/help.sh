@@ -138,6 +138,11 @@ timeout 30 sh -c "$(first notify)" &
 run sh -c "$example"
 [ "$status" -eq 0 ] && grep -q "at the door" "$out" && wait $!
 report $? "wait: $example"
+example=$(first trace)
+run sh -c "$example"
+[ "$status" -eq 0 ] && [ -s timer.json ]
+report $? "trace: $example"
+rm -f timer.json
 # The two of run belong together: alice, and dom0 which answers.
 "$bin/evtchn" run --help >"$dir/run"
 second=$(sed -n '/^Examples:/{n;n;s/^  //p;q}' "$dir/run")

@@ -30,6 +30,7 @@ static const struct command {
 	{"stat", cmd_stat, "count events"},
 	{"top", cmd_top, "watch the busiest ports"},
 	{"graph", cmd_graph, "draw who is connected to whom"},
+	{"trace", cmd_trace, "record who notified whom, and when"},
 	{"alloc", cmd_alloc, "make a port that another domain may bind"},
 	{"bind", cmd_bind, "connect to a port of another domain"},
 	{"notify", cmd_notify, "send an event"},

@@ -26,6 +26,10 @@ EVTCHN_SRCS := \
 	tools/evtchn/stat.c \
 	tools/evtchn/top.c \
 	tools/evtchn/graph.c \
+	tools/evtchn/tracing.c \
+	tools/evtchn/tracing_read.c \
+	tools/evtchn/tracing_pair.c \
+	tools/evtchn/tracing_print.c \
 	tools/evtchn/listing_print.c
 
 include tools/evtchn/replay.mk
