@@ -66,7 +66,7 @@ LIB := $(BUILD)/lib
 BIN := $(BUILD)/bin
 
 LIBS := $(LIB)/libevc.a $(LIB)/libevg.a $(LIB)/libevp.a
-PROGRAMS := $(BIN)/evtchn $(BIN)/evtchnd $(EXAMPLES:%=$(BIN)/%)
+PROGRAMS := $(BIN)/evtchn $(BIN)/evtchnd $(BIN)/evtchn-bench $(EXAMPLES:%=$(BIN)/%)
 
 .DEFAULT_GOAL := all
 .PHONY: all run check check-fast check-long bench clean install format help
@@ -98,7 +98,7 @@ clean: ## remove build/
 
 install: all ## programs, libraries and headers to PREFIX (default /usr/local)
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib"
-	install $(BIN)/evtchn $(BIN)/evtchnd "$(DESTDIR)$(PREFIX)/bin"
+	install $(BIN)/evtchn $(BIN)/evtchnd $(BIN)/evtchn-bench "$(DESTDIR)$(PREFIX)/bin"
 	install -m 644 $(LIBS) "$(DESTDIR)$(PREFIX)/lib"
 	@for part in abi base core guest hosts/process; do \
 		for h in $$part/include/*/*.h; do \

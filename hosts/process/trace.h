@@ -22,7 +22,7 @@
 
 #define EVP_TRACE_MAGIC	   UINT64_C(0x3165636172747665) /* "evtrace1" */
 #define EVP_TRACE_START	   4096 /* of the records, in the file */
-#define EVP_TRACE_DEFAULT  (1l << 18)
+#define EVP_TRACE_DEFAULT  (1l << 16)
 #define EVP_TRACE_MAX	   (1l << 24)
 #define EVP_TRACE_SUFFIX   ".evtrace"
 #define EVP_TRACE_NAME_MAX 32

@@ -121,7 +121,7 @@ close_door()
 	wait $world
 }
 
-for command in ls stat top graph bind notify close help; do
+for command in ls stat top graph bind notify close bench help; do
 	open_door
 	example=$(first $command)
 	run sh -c "$example"

@@ -246,5 +246,25 @@ run evtchn trace --merge "$dir/rec" -o /dev/full
 [ "$status" -eq 1 ] && [ -s "$err" ]
 report $? "a full disk"
 
+# --- evtchn bench --------------------------------------------------------------------
+
+run evtchn bench --json
+[ "$status" -eq 0 ] && [ ! -s "$err" ]
+report $? "bench --json: status 0, and no progress without a terminal"
+json "bench --json: each row has two times" \
+	"{'notify', 'sleeping'} <= {r['what'] for r in doc['rows']} and
+	all(r['evtchn_ns'] > 0 and r['eventfd_ns'] > 0 and r['ratio'] > 0 and
+	r['runs'] >= 3 for r in doc['rows']) and doc['processors'] > 0" \
+	'[.rows[] | .evtchn_ns > 0 and .eventfd_ns > 0] | all'
+TERM=xterm run script -qec "$bin/evtchn bench" /dev/null
+[ "$status" -eq 0 ] && grep -q "round trip, both sleeping: 3 of 9" "$out" &&
+	grep -q "^round trip, both sleeping  *[1-9]" "$out"
+report $? "bench on a terminal: how far it is, then a table"
+TMPDIR=$dir/missing run evtchn bench
+[ "$status" -eq 1 ] && one_error_line "cannot make a directory in $dir/missing"
+report $? "bench: nowhere to put a socket"
+misuse "bench: a stray argument" "'stray'" evtchn bench stray
+misuse "bench: unknown option" "--frob" evtchn bench --frob
+
 echo "1..$number"
 [ $failures -eq 0 ]

@@ -89,23 +89,22 @@ int broker_lock(const char *command, const char *socket)
 
 /* --- Becoming the broker -------------------------------------------------- */
 
-/* evtchnd lies beside evtchn; when it does not, PATH decides. */
-static void find_evtchnd(char path[PATH_MAX])
+void broker_find_beside(const char *name, char path[PATH_MAX])
 {
-	static const char name[] = "evtchnd";
+	size_t size = strlen(name) + 1;
 	ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
 	char *slash;
 
 	if (length > 0) {
 		path[length] = '\0';
 		slash = strrchr(path, '/');
-		if (slash && (size_t)(slash - path) + sizeof(name) < PATH_MAX) {
-			memcpy(slash + 1, name, sizeof(name));
+		if (slash && (size_t)(slash - path) + size < PATH_MAX) {
+			memcpy(slash + 1, name, size);
 			if (!access(path, X_OK))
 				return;
 		}
 	}
-	memcpy(path, name, sizeof(name));
+	memcpy(path, name, size);
 }
 
 /* Standard input, output and error: nothing, nothing, the log. */
@@ -125,7 +124,7 @@ static void exec_broker(const char *socket, const char *log, int ready)
 	char path[PATH_MAX];
 	sigset_t none;
 
-	find_evtchnd(path);
+	broker_find_beside("evtchnd", path);
 	setsid();
 	replace_streams(log);
 	if (chdir("/"))

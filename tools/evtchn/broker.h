@@ -3,6 +3,8 @@
 #ifndef EVTCHN_BROKER_H
 #define EVTCHN_BROKER_H
 
+#include <limits.h>
+
 /*
  * Take the lock that goes with @socket, so that nobody else starts a broker
  * meanwhile.  Returns a descriptor, to be closed when the broker has answered;
@@ -15,5 +17,11 @@ int broker_lock(const char *command, const char *socket);
  * lock and found nobody listening.  0; or -1, with a message printed.
  */
 int broker_start(const char *command, const char *socket);
+
+/*
+ * The path of program @name (short): it lies beside evtchn; when it does not,
+ * @path is @name, and PATH decides.
+ */
+void broker_find_beside(const char *name, char path[PATH_MAX]);
 
 #endif /* EVTCHN_BROKER_H */

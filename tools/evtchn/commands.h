@@ -16,6 +16,7 @@ int cmd_stat(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_graph(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
 int cmd_alloc(int argc, char **argv);
 int cmd_bind(int argc, char **argv);
 int cmd_notify(int argc, char **argv);

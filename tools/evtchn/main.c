@@ -31,6 +31,7 @@ static const struct command {
 	{"top", cmd_top, "watch the busiest ports"},
 	{"graph", cmd_graph, "draw who is connected to whom"},
 	{"trace", cmd_trace, "record who notified whom, and when"},
+	{"bench", cmd_bench, "measure what an event costs here"},
 	{"alloc", cmd_alloc, "make a port that another domain may bind"},
 	{"bind", cmd_bind, "connect to a port of another domain"},
 	{"notify", cmd_notify, "send an event"},

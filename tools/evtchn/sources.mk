@@ -26,6 +26,8 @@ EVTCHN_SRCS := \
 	tools/evtchn/stat.c \
 	tools/evtchn/top.c \
 	tools/evtchn/graph.c \
+	tools/evtchn/bench.c \
+	tools/evtchn/scratch.c \
 	tools/evtchn/tracing.c \
 	tools/evtchn/tracing_read.c \
 	tools/evtchn/tracing_pair.c \

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "child.h"
 #include "cli.h"
 #include "commands.h"
+#include "scratch.h"
 #include "tracing.h"
 
 static const char command[] = "trace";
@@ -53,7 +55,7 @@ static int print_help(void)
 	     "                       there, also what is killed; for --merge\n"
 	     "  EVTCHN_TRACE_EVENTS  how many records are kept of each "
 	     "attachment,\n"
-	     "                       the newest (262144, of 32 bytes)\n"
+	     "                       the newest (65536, of 32 bytes)\n"
 	     "  TMPDIR               where to record meanwhile, /tmp\n"
 	     "\n"
 	     "A send that meets one that was not taken yet has no arrow of "
@@ -177,32 +179,6 @@ static int run_as_domain(const struct request *r)
 	return status;
 }
 
-/* What is recorded, in files whose names are not ours to choose. */
-static void remove_dir(const char *dir)
-{
-	static char rm[] = "rm", options_of_rm[] = "-rf", dashes[] = "--";
-	char path[4096];
-	char *argv[] = {rm, options_of_rm, dashes, path, NULL};
-
-	snprintf(path, sizeof(path), "%s", dir);
-	(void)child_run(command, argv, NULL);
-}
-
-static bool make_dir(char *dir, size_t size)
-{
-	const char *tmp = getenv("TMPDIR");
-	int n = snprintf(dir, size, "%s/evtchn-trace-XXXXXX",
-			 tmp && *tmp ? tmp : "/tmp");
-
-	if (n > 0 && (size_t)n < size && mkdtemp(dir) &&
-	    !setenv("EVTCHN_TRACE", dir, 1))
-		return true;
-	cli_error(command, "cannot make a directory in %s: %s",
-		  tmp && *tmp ? tmp : "/tmp", strerror(errno));
-
-	return false;
-}
-
 /* Before the program has run for an hour. */
 static bool can_write(const char *path)
 {
@@ -220,16 +196,20 @@ static bool can_write(const char *path)
 
 static int run(const struct request *r)
 {
-	char dir[4096 - 64];
+	char dir[PATH_MAX - 64]; /* and the names in it */
 	int status;
 
-	if (!can_write(r->output) || !make_dir(dir, sizeof(dir)))
+	if (!can_write(r->output) || !scratch_make(command, dir, sizeof(dir)))
 		return EXIT_NOTHING;
+	if (setenv("EVTCHN_TRACE", dir, 1)) {
+		cli_error(command, "no memory");
+		return EXIT_NOTHING;
+	}
 	status = r->domain ? run_as_domain(r)
 			   : child_run(command, r->program, NULL);
 	if (!merge(dir, r->output) && !status)
 		status = EXIT_NOTHING;
-	remove_dir(dir);
+	scratch_remove(command, dir);
 
 	return status;
 }
