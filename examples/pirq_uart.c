@@ -180,7 +180,7 @@ int main(int argc, char **argv)
 {
 	struct arguments a = {"pirq_uart", help, .rounds = MAX_ROUNDS,
 			      .nr_rest = 2};
-	struct uart u = {NULL};
+	struct uart u = {.wanted = 0};
 	int status;
 
 	parse_arguments(&a, argc, argv);

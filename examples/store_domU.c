@@ -177,10 +177,13 @@ static bool carry_answer(struct bridge *b)
 
 static void carry(struct bridge *b)
 {
-	bool moved = false;
+	bool asked, answered, moved = false;
 
-	while (carry_request(b) | carry_answer(b))
-		moved = true;
+	do {
+		asked = carry_request(b);
+		answered = carry_answer(b);
+		moved |= asked || answered;
+	} while (asked || answered);
 	if (moved)
 		(void)evg_notify(evp_evg(b->g), b->port);
 }

@@ -282,7 +282,7 @@ static const char help[] =
 int main(int argc, char **argv)
 {
 	struct arguments a = {"timer", help, .rounds = 50};
-	struct timer t = {NULL};
+	struct timer t = {.g = NULL};
 	int irq, status;
 
 	parse_arguments(&a, argc, argv);

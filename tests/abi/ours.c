@@ -8,6 +8,7 @@
 #include <abi/callback.h>
 #include <abi/errno.h>
 #include <abi/event_channel.h>
+#include <abi/grant_table.h>
 #include <abi/hvm.h>
 #include <abi/physdev.h>
 #include <abi/sched.h>

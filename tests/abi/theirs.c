@@ -12,6 +12,7 @@
 
 #include <xen/callback.h>
 #include <xen/features.h>
+#include <xen/grant_table.h>
 #include <xen/hvm/params.h>
 #include <xen/physdev.h>
 #include <xen/sched.h>
