@@ -514,17 +514,20 @@ static void hypercall_periodic_takes_periods_it_can_keep(void **state)
 
 static void times_that_make_no_sense_are_refused_or_never_come(void **state)
 {
+	static const enum evp_clock clock[] = {EVP_CLOCK_WALL,
+					       EVP_CLOCK_VIRTUAL};
 	struct evp_guest *g = attach(1);
 	uint64_t count = 0;
 	int i;
 
 	(void)state;
 	(void)bind_timer(g, &count);
-	for (i = EVP_CLOCK_WALL; i <= EVP_CLOCK_VIRTUAL; i++) {
-		assert_int_equal(evp_timer_set(g, i, 0, 0), -EINVAL);
-		assert_int_equal(evp_timer_set(g, i, -1, 0), -EINVAL);
-		assert_int_equal(evp_timer_set(g, i, 1, -1), -EINVAL);
-		assert_int_equal(evp_timer_set(g, i, INT64_MAX, INT64_MAX), 0);
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(evp_timer_set(g, clock[i], 0, 0), -EINVAL);
+		assert_int_equal(evp_timer_set(g, clock[i], -1, 0), -EINVAL);
+		assert_int_equal(evp_timer_set(g, clock[i], 1, -1), -EINVAL);
+		assert_int_equal(
+			evp_timer_set(g, clock[i], INT64_MAX, INT64_MAX), 0);
 	}
 	assert_int_equal(evp_wait(g, 2 * MS), 0);
 	/* The shortest, with no end: each call ends, and each has a tick. */
