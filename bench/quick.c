@@ -17,7 +17,7 @@
 
 #define RUNS	 9
 #define MIN_RUNS 3
-#define ROW_NS	 1.2e9
+#define ROW_NS	 0.8e9
 
 struct row {
 	const char *what;

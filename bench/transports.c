@@ -12,6 +12,7 @@
 #include <linux/futex.h>
 #include <mqueue.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,6 @@
 static struct page {
 	_Alignas(64) evb_u32 word[2]; /* bare words, futexes: one per side */
 	_Alignas(64) evb_u32 port;    /* evtchn: the unbound port */
-	_Alignas(64) evb_u32 stop;
 	_Alignas(64) evb_u32 ready;
 } * bench_shared;
 
@@ -353,7 +353,7 @@ static void serve(const struct transport *t, bool oneway, unsigned int n)
 	t->join(1);
 	evb_u32_store(&bench_shared->ready, 1);
 	if (oneway) {
-		while (!evb_u32_load(&bench_shared->stop))
+		for (;;) /* until it is killed */
 			t->drain(1);
 	} else {
 		for (i = 0; i < n; i++) {
@@ -365,6 +365,20 @@ static void serve(const struct transport *t, bool oneway, unsigned int n)
 	_exit(0);
 }
 
+/*
+ * One that takes whatever comes.  Asked to end, it would leave a full queue, and
+ * who asks by that queue would wait for ever.
+ */
+static void end_server(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, WNOHANG))
+		bench_fail("the other side failed");
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, &status, 0);
+}
+
 /* ns per notification, or per round trip */
 double bench_measure(const struct transport *t, bool oneway, unsigned int n)
 {
@@ -373,7 +387,6 @@ double bench_measure(const struct transport *t, bool oneway, unsigned int n)
 	int status;
 	pid_t pid;
 
-	evb_u32_store(&bench_shared->stop, 0);
 	evb_u32_store(&bench_shared->ready, 0);
 	t->open();
 	pid = fork();
@@ -391,11 +404,11 @@ double bench_measure(const struct transport *t, bool oneway, unsigned int n)
 			t->wait(0);
 	}
 	ns = (bench_now() - start) / n;
-	evb_u32_store(&bench_shared->stop, 1);
-	if (oneway)
-		t->signal(0); /* a drain that blocks gets its last one */
-	if (waitpid(pid, &status, 0) != pid || status)
+	if (oneway) {
+		end_server(pid);
+	} else if (waitpid(pid, &status, 0) != pid || status) {
 		bench_fail("the other side failed");
+	}
 	t->leave(0);
 	return ns;
 }

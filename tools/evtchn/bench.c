@@ -21,7 +21,7 @@ static int print_help(void)
 {
 	puts("Usage: evtchn bench [OPTION]...\n"
 	     "\n"
-	     "Measure on this machine, in less than five seconds, what event\n"
+	     "Measure on this machine, in a few seconds, what event\n"
 	     "channels between two processes cost, beside an eventfd: one\n"
 	     "notification to a receiver that is awake, a round trip with "
 	     "both\n"
