@@ -846,26 +846,37 @@ static void ports_move_under_load_of_signals(void **state)
 
 #define NR_BUSY 100000
 
-/* vCPU 1 polls and takes what comes; vCPU 0 sends between two marks. */
-static void run_busy(struct crew *crew, uint32_t vcpu)
+/* The sender, when all others have begun; these end when it says so. */
+static void send_busily(struct crew *crew, const struct post_office *o)
 {
 	uint32_t i;
 
-	if (vcpu > 1)
-		return;
-	while (vcpu == 1 && !evb_u32_load(&crew->over)) {
-		CHECK(evp_poll(crew->g) >= 0);
-		evb_u32_store(&((struct post_office *)crew->arg)->done[1], 1);
+	for (i = 1; i < NR; i++) {
+		while (!evb_u32_load(&o->done[i]))
+			(void)sched_yield();
 	}
-	if (vcpu == 1)
-		return;
-	while (!evb_u32_load(&((struct post_office *)crew->arg)->done[1]))
-		(void)sched_yield();
 	(void)getppid();
 	for (i = 0; i < NR_BUSY; i++)
 		CHECK(evg_notify(evp_evg(crew->g), crew->ipi[1]) == 0);
 	(void)getppid();
 	end_shift(crew);
+}
+
+/*
+ * vCPU 1 polls and takes what comes; vCPU 0 sends between two marks.  The rest
+ * computes: a thread that begins or ends meanwhile would be counted.
+ */
+static void run_busy(struct crew *crew, uint32_t vcpu)
+{
+	struct post_office *o = crew->arg;
+
+	if (vcpu == 0)
+		send_busily(crew, o);
+	while (!evb_u32_load(&crew->over)) {
+		if (vcpu == 1)
+			CHECK(evp_poll(crew->g) >= 0);
+		evb_u32_store(&o->done[vcpu], 1);
+	}
 }
 
 static void count_atomically(struct evg_vcpu *v, evtchn_port_t port, void *ctx)
