@@ -7,6 +7,31 @@
 
 #include "harness.h"
 
+/*
+ * Each answer brings a descriptor.  Who does not read them does not get so many
+ * that the broker has none left for others.
+ */
+static void descriptors_that_nobody_takes(void **state)
+{
+	struct evp_ask_counts m = {.domid = 1, .index = 0};
+	struct evp_guest *g = attach(1);
+	struct pollfd p = {.events = 0};
+	int before, i;
+
+	(void)state;
+	evp_hdr_init(&m.hdr, EVP_ASK_COUNTS, sizeof(m), 7);
+	p.fd = raw();
+	assert_int_equal(evp_control_hello(p.fd, NULL), 0);
+	before = nr_fds();
+	for (i = 0; i < 3000; i++)
+		(void)!send(p.fd, &m, sizeof(m), MSG_NOSIGNAL);
+	assert_int_equal(poll(&p, 1, -1), 1);
+	assert_true(p.revents & POLLHUP);
+	(void)close(p.fd);
+	await_nr_fds(before - 1);
+	evp_detach(g);
+}
+
 /* --- hostile peers --------------------------------------------------------------- */
 
 static void lane_page_cannot_be_shrunk_or_grown(void **state)
@@ -288,6 +313,7 @@ int main(int argc, char **argv)
 		TEST(lane_page_cannot_be_shrunk_or_grown),
 		TEST(hostile_connections_closed_while_two_others_go_on),
 		TEST(peer_that_reads_nothing_others_can_still_bind_and_close),
+		TEST(descriptors_that_nobody_takes),
 	};
 
 	(void)argc;

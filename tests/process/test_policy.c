@@ -7,6 +7,7 @@
  */
 #include <grp.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
 
 #include "harness.h"
@@ -296,6 +297,56 @@ static void eat_ports(void)
 	CHECK(alloc(g, DOMID_SELF, 3) == 11);
 }
 
+static bool says_closed(int fd, uint32_t port)
+{
+	const struct evp_port_msg *m;
+	struct evp_packet p;
+
+	for (;;) {
+		CHECK(evp_recv_packet(fd, &p, 0) == 0);
+		evp_packet_close_fds(&p);
+		m = (const void *)p.u.bytes;
+		if (p.u.hdr.type == EVP_CLOSED)
+			return m->port == port;
+	}
+}
+
+/* Two ports of a former broker; room is for one. */
+static void claim_two(uint32_t domid)
+{
+	struct evp_reattach r = {
+		.who = {.domid = (uint16_t)domid, .nr_vcpus = 1},
+		.former = 1,
+		.limit = EVP_DOMID_ANY};
+	struct evp_claims m = {.count = 2, .last = 1};
+	size_t len = offsetof(struct evp_claims, claim[2]);
+	int fd = raw(), epoll = epoll_create1(0);
+
+	m.claim[0] = (struct evp_claim){
+		.port = 5, .domid = 3, .kind = EVTCHNSTAT_unbound};
+	m.claim[1] = m.claim[0];
+	m.claim[1].port = 9;
+	CHECK(evp_control_hello(fd, NULL) == 0);
+	evp_hdr_init(&r.who.hdr, EVP_REATTACH, sizeof(r), 0);
+	CHECK(evp_send_packet(fd, &r, sizeof(r), &epoll, 1, 0) == 0);
+	evp_hdr_init(&m.hdr, EVP_CLAIM, len, 0);
+	CHECK(evp_send_packet(fd, &m, len, NULL, 0, 0) == 0);
+	CHECK(says_closed(fd, 9));
+}
+
+static void eat_ports_in_other_ways(void)
+{
+	uint32_t domid = 1;
+	int i, fd = open_session(1, &domid);
+
+	for (i = 0; i < 19; i++)
+		CHECK(evp_control_port(fd, EVP_PORT_ALLOC, 3, 0, "", NULL) ==
+		      0);
+	claim_two(2);
+	CHECK(evp_control_port(fd, EVP_PORT_ALLOC, 3, 0, "", NULL) == -ENOSPC);
+	CHECK(strstr(evp_error(), "no port left"));
+}
+
 /*
  * Domains are asked for and answers not read, 24 bytes each.  The kernel keeps
  * some hundred of them, the broker no more than 64 KiB for all of hers.
@@ -316,6 +367,19 @@ static void eat_the_queue(void)
 	}
 }
 
+/* Two descriptors come with each answer. */
+static void eat_descriptors_unread(void)
+{
+	struct pollfd p = {.fd = raw_attached(4)};
+	struct evp_take_over m;
+	int i;
+
+	evp_hdr_init(&m.hdr, EVP_TAKE_OVER, sizeof(m), 1);
+	for (i = 0; i < 1000; i++)
+		(void)!send(p.fd, &m, sizeof(m), MSG_NOSIGNAL);
+	CHECK(poll(&p, 1, -1) == 1 && p.revents & POLLHUP);
+}
+
 static void eat_descriptors(void)
 {
 	struct evp_options o = {.domain = 1, .spin_ns = EVP_SPIN_DEFAULT};
@@ -332,11 +396,14 @@ static void limits_of_one_user_do_not_touch_another(void **state)
 	(void)state;
 	start_with("allow everybody domain any\n"
 		   "limit user 60001 connections 10 domains 3 ports 20\n"
+		   "limit user 60002 descriptors 20\n"
 		   "limit user 60003 queue 65536 descriptors 20\n");
 	assert_int_equal(as(ALICE, eat_connections), 0);
 	assert_int_equal(as(ALICE, eat_domains), 0);
 	assert_int_equal(as(ALICE, eat_ports), 0);
+	assert_int_equal(as(ALICE, eat_ports_in_other_ways), 0);
 	assert_int_equal(as(EVE, eat_descriptors), 0);
+	assert_int_equal(as(BOB, eat_descriptors_unread), 0);
 	assert_int_equal(as(EVE, eat_the_queue), 0);
 	assert_true(may(1));
 }
@@ -414,8 +481,18 @@ static void alice_sees_hers_and_what_she_may_join(void)
 
 static void bob_sees_his(void)
 {
+	struct evp_counts_are who;
+	uint32_t domid;
+	int fd, counts;
+
 	look();
 	CHECK(nr_seen == 1 && seen[0] == 3);
+	/* Not by asking for one either, but for those that are for him. */
+	fd = open_session(3, &domid);
+	CHECK(evp_control_port(fd, EVP_PORT_FIND, 5, 1, "", NULL) == -ENOENT);
+	CHECK(evp_control_port(fd, EVP_PORT_FIND, 7, 1, "", NULL) == 0);
+	CHECK(evp_control_counts(fd, 5, 0, &who, &counts) == -ENOENT);
+	CHECK(evp_control_counts(fd, 3, 0, &who, &counts) == 0);
 }
 
 static void eve_sees_all(void)
@@ -436,7 +513,7 @@ static void listing_shows_each_what_is_his(void **state)
 	five = attach(5);
 	seven = attach(7);
 	(void)alloc(five, DOMID_SELF, 1);
-	(void)alloc(seven, DOMID_SELF, 1);
+	(void)alloc(seven, DOMID_SELF, 3);
 	assert_int_equal(as(ALICE, alice_sees_hers_and_what_she_may_join), 0);
 	assert_int_equal(as(BOB, bob_sees_his), 0);
 	/* The domains of those who left end when the broker gets there. */

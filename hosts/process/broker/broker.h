@@ -290,6 +290,12 @@ void evd_send(struct evd_conn *c, const void *msg, size_t len, const int *fd,
 	      unsigned int nr_fds);
 void evd_refuse(struct evd_conn *c, uint32_t seq, int rc, const char *text);
 
+/*
+ * Has @c read all it was sent?  A descriptor that is not read stays open, on our
+ * account: who asks for one as often as he likes has to read the last one first.
+ */
+bool evd_has_read(const struct evd_conn *c);
+
 /* The socket has room again. */
 void evd_conn_flush(struct evd_conn *c);
 

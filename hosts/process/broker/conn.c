@@ -7,10 +7,12 @@
  * bounded far below that: see EVD_MAX_AWAITED in link.c.
  */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -113,7 +115,9 @@ static void queue(struct evd_conn *c, const void *msg, size_t len,
 	struct evd_out *o = NULL;
 
 	if (c->out_bytes + len <= EVD_MAX_QUEUE &&
-	    evd_may_have(c->broker, c->account->uid, EVD_QUEUE, len))
+	    evd_may_have(c->broker, c->account->uid, EVD_QUEUE, len) &&
+	    (!nr_fds ||
+	     evd_may_have(c->broker, c->account->uid, EVD_DESCRIPTORS, nr_fds)))
 		o = malloc(sizeof(*o) + len);
 	if (!o) {
 		close_fds(fd, nr_fds);
@@ -141,6 +145,13 @@ void evd_send(struct evd_conn *c, const void *msg, size_t len, const int *fd,
 		close_fds(fd, nr_fds);
 	else if (c->out || send_now(c, msg, len, fd, nr_fds))
 		queue(c, msg, len, fd, nr_fds);
+}
+
+bool evd_has_read(const struct evd_conn *c)
+{
+	int left = 0;
+
+	return !c->out && !ioctl(c->fd, SIOCOUTQ, &left) && !left;
 }
 
 static void pop(struct evd_conn *c)

@@ -40,9 +40,18 @@ static void answer(struct evd_conn *c, uint32_t seq, uint32_t pid,
 void evd_on_ask_counts(struct evd_conn *c, const struct evp_ask_counts *m)
 {
 	struct evd_dom *d = evd_dom_find(c->broker, m->domid);
-	struct evd_att *a = d ? d->atts : NULL;
+	struct evd_view view;
+	struct evd_att *a;
 	uint32_t i;
 
+	if (!evd_has_read(c)) {
+		evd_doom(c, "asks for counts before it has read what it got");
+		return;
+	}
+	evd_policy_look(c, &view);
+	if (d && !evd_policy_sees(&view, d))
+		d = NULL;
+	a = d ? d->atts : NULL;
 	for (i = 0; a && i < m->index; i++)
 		a = a->next;
 	if (a)

@@ -37,17 +37,6 @@ static int execute(struct evd_conn *c, uint32_t cmd, struct evp_result *r)
 	return rc;
 }
 
-int evd_call(struct evd_conn *c, uint32_t cmd, void *op, size_t len)
-{
-	struct evp_result r = {.arg_len = (uint32_t)len};
-	int rc;
-
-	memcpy(r.arg, op, len);
-	rc = execute(c, cmd, &r);
-	memcpy(op, r.arg, len);
-	return rc;
-}
-
 union argument {
 	struct evtchn_alloc_unbound alloc;
 	struct evtchn_bind_interdomain bind;
@@ -217,6 +206,21 @@ static int perform(struct evd_conn *c, uint32_t cmd, struct evp_result *r)
 	if (is_too_much(c, cmd))
 		return -XEN_ENOSPC;
 	return is_shut(c, cmd, r) ? 0 : execute(c, cmd, r);
+}
+
+int evd_call(struct evd_conn *c, uint32_t cmd, void *op, size_t len)
+{
+	struct evp_result r = {.arg_len = (uint32_t)len};
+	union argument a;
+	int rc;
+
+	memcpy(r.arg, op, len);
+	rc = perform(c, cmd, &r);
+	memcpy(op, r.arg, len);
+	get_argument(&a, &r);
+	if (!rc && cmd == EVTCHNOP_bind_interdomain)
+		take_from_half(c, &a.bind);
+	return rc;
 }
 
 static void answer(struct evd_conn *c, struct evp_result *r, uint32_t seq)

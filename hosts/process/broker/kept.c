@@ -80,6 +80,20 @@ static int keep(struct evd_port *p, const char *name)
 	return 0;
 }
 
+/* May @c know of port @e of @d?  One for its own domain it was told of. */
+static bool may_know(const struct evd_conn *c, const struct evd_dom *d,
+		     const struct evp_port_entry *e)
+{
+	struct evd_view view;
+
+	if (d == c->dom || ((e->status == EVTCHNSTAT_unbound ||
+			     e->status == EVTCHNSTAT_interdomain) &&
+			    e->peer_domid == c->dom->core.domid))
+		return true;
+	evd_policy_look(c, &view);
+	return evd_policy_sees(&view, d);
+}
+
 /* An open port, by its number or else its name; or NULL, and it was refused. */
 static struct evd_port *find_port(struct evd_conn *c, struct evd_dom *d,
 				  const struct evp_port_req *m,
@@ -88,11 +102,11 @@ static struct evd_port *find_port(struct evd_conn *c, struct evd_dom *d,
 	const struct evd_kept *k = m->port ? NULL : find_name(d, m->name);
 	evtchn_port_t port = k ? k->port->port : m->port;
 
-	if (evd_list_port(d, port, e))
+	if (evd_list_port(d, port, e) && may_know(c, d, e))
 		return evd_port(d, port);
-	if (port)
+	if (m->port)
 		refuse(c, m->hdr.seq, -ENOENT, "domain %u has no port %u",
-		       d->core.domid, port);
+		       d->core.domid, m->port);
 	else
 		refuse(c, m->hdr.seq, -ENOENT,
 		       "domain %u has no port with the name '%s'",
@@ -262,7 +276,10 @@ static void do_alloc(struct evd_conn *c, const struct evp_port_req *m)
 	if (!is_name_free(c, m))
 		return;
 	rc = evd_call(c, EVTCHNOP_alloc_unbound, &op, sizeof(op));
-	if (rc)
+	if (rc == -ENOSPC)
+		refuse(c, m->hdr.seq, rc, "domain %u has no port left",
+		       c->dom->core.domid);
+	else if (rc)
 		refuse(c, m->hdr.seq, rc,
 		       "domain %u cannot have a port for domain %u",
 		       c->dom->core.domid, m->domid);
@@ -279,6 +296,9 @@ static void refuse_bind(struct evd_conn *c, const struct evp_port_req *m,
 		       "port %u of domain %u is connected to port %u of domain "
 		       "%u",
 		       e->port, e->domid, e->peer, e->peer_domid);
+	else if (rc == -ENOSPC)
+		refuse(c, m->hdr.seq, rc, "domain %u has no port left",
+		       c->dom->core.domid);
 	else
 		refuse(c, m->hdr.seq, rc,
 		       "port %u of domain %u is not for domain %u to bind",

@@ -8,10 +8,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <abi/grant_table.h>
@@ -253,17 +251,6 @@ static bool is_fine(const struct evp_grant_map *m, size_t len)
 		(m->count == 1 && !(m->flags & EVP_GRANT_COPY)));
 }
 
-/*
- * Each answer has a descriptor, and one that is not read stays open in the
- * kernel, on our account: so the next question comes after reading the answer.
- */
-static bool has_read(const struct evd_conn *c)
-{
-	int left = 0;
-
-	return !c->out && !ioctl(c->fd, SIOCOUTQ, &left) && !left;
-}
-
 void evd_grant_map(struct evd_conn *c, const struct evp_grant_map *m,
 		   size_t len)
 {
@@ -274,7 +261,7 @@ void evd_grant_map(struct evd_conn *c, const struct evp_grant_map *m,
 		evd_doom(c, "bad GRANT_MAP");
 		return;
 	}
-	if (!has_read(c)) {
+	if (!evd_has_read(c)) {
 		evd_doom(c, "maps before it has read what it got");
 		return;
 	}

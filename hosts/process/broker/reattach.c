@@ -234,6 +234,7 @@ static bool is_refuted(struct evd_dom *d, const struct evp_claim *m)
 /* Ports taken so that the core gives the one above them. */
 struct fill {
 	uint64_t taken[EVD_NR_PORTS / 64];
+	uint64_t nr;
 };
 
 /* Make @port the lowest free one.  False: it is not free. */
@@ -244,8 +245,10 @@ static bool reach(struct evd_dom *d, evtchn_port_t port, struct fill *f)
 	while (got < port) {
 		if (evc_alloc_unbound(&d->core, DOMID_SELF, DOMID_SELF, &got))
 			return false;
-		if (got < port)
-			f->taken[got / 64] |= 1ull << got % 64;
+		if (got >= port)
+			break;
+		f->taken[got / 64] |= 1ull << got % 64;
+		f->nr++;
 	}
 	(void)evc_close(&d->core, got);
 	evd_links_sync(d->broker);
@@ -333,9 +336,17 @@ static void settle(struct evd_att *a, const struct evp_claim *m)
 		expect(p, m);
 }
 
+/* One more, of those the domain's user may have?  What fills does not count. */
+static bool has_room(const struct evd_att *a, const struct fill *f)
+{
+	return evd_may_have(a->dom->broker, a->dom->account->uid, EVD_PORTS,
+			    1 - f->nr);
+}
+
 static void claim(struct evd_att *a, const struct evp_claim *m, struct fill *f)
 {
-	if (reach(a->dom, m->port, f) && !open_claimed(a, m)) {
+	if (has_room(a, f) && reach(a->dom, m->port, f) &&
+	    !open_claimed(a, m)) {
 		settle(a, m);
 		return;
 	}
