@@ -299,7 +299,7 @@ static int open_line(struct evd_broker *b, struct evd_line *l, int fd,
 		return -errno;
 	rc = try_watch(b, l);
 	if (rc) {
-		(void)close(l->fd);
+		evd_bury(l->fd);
 		return rc;
 	}
 	l->owner = d;
@@ -355,7 +355,7 @@ static void close_line(struct evd_broker *b, struct evd_line *l)
 
 	if (l->guest)
 		ignore(b, l);
-	(void)close(l->fd);
+	evd_bury(l->fd); /* a network socket may linger */
 	*l = (struct evd_line){.owner = NULL};
 	b->nr_lines--;
 	for (d = b->doms; d; d = d->next)
