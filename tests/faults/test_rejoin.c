@@ -10,6 +10,7 @@
 #include "tests/process/harness.h"
 
 #include "hosts/process/guest.h"
+#include "hosts/process/session.h"
 
 static void restart_broker(void)
 {
@@ -713,6 +714,38 @@ static void who_was_thrown_out_does_not_come_back(void **state)
 	evp_detach(g);
 }
 
+/*
+ * Before the domain is back, somebody makes a port in it, by the number that one
+ * of its own had: the old one is lost, and both sides know the new one.
+ */
+static void port_made_meanwhile_is_known(void **state)
+{
+	struct evtchn_alloc_unbound op = {.dom = DOMID_SELF, .remote_dom = 3};
+	struct evp_guest *g = attach(1);
+	uint64_t events = 0;
+	uint32_t domid;
+	int fd, rc;
+
+	(void)state;
+	assert_int_equal(open_unbound(g, 2, count_event, &events), 1);
+	restart_broker();
+	fd = open_session(1, &domid);
+	assert_int_equal(evp_session_hypercall(
+				 fd, __HYPERVISOR_event_channel_op,
+				 EVTCHNOP_alloc_unbound, &op, sizeof(op), &rc),
+			 0);
+	assert_int_equal(rc, 0);
+	assert_int_equal(op.port, 1);
+	await_broker(g);
+	while (!g->chan[1].open || g->chan[1].domid != 3) {
+		CHECK(full_status(g, 1).u.unbound.dom == 3);
+		(void)sched_yield();
+	}
+	assert_int_equal(g->chan[1].kind, EVTCHNSTAT_unbound);
+	(void)close(fd);
+	evp_detach(g);
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -740,6 +773,7 @@ int main(int argc, char **argv)
 		TEST(unfinished_bind_is_undone),
 		TEST(dead_session_leads_to_the_next_broker),
 		TEST(who_was_thrown_out_does_not_come_back),
+		TEST(port_made_meanwhile_is_known),
 	};
 
 	(void)argc;

@@ -318,6 +318,34 @@ static void the_peer_may_go_first(void **state)
 	evp_grants_close(h);
 }
 
+/* One that no program owns, closed by the command line: by its name it is gone. */
+static void a_port_from_outside_is_held(void **state)
+{
+	struct evp_grants *h = grants(2);
+	struct evp_guest *g = attach(1);
+	uint64_t count = 0;
+	evtchn_port_t port = open_unbound(g, 2, count_event, &count);
+	struct evp_notify n = {0, 0};
+	struct evp_port_entry e;
+	uint32_t ref, domid;
+	int fd = open_session(2, &domid);
+	uint8_t *p;
+
+	(void)state;
+	CHECK(evp_control_port(fd, EVP_PORT_BIND, 1, port, "bell", &e) == 0);
+	n.port = e.port;
+	CHECK(try_share(h, 1, 1, EVP_GRANT_ANYWHERE, &n, &ref, &p) == 0);
+	CHECK(evp_control_port(fd, EVP_PORT_CLOSE, 0, 0, "bell", &e) == 0);
+	CHECK(evp_control_port(fd, EVP_PORT_FIND, 2, 0, "bell", &e) == -ENOENT);
+	CHECK(status_of(g, port) == EVTCHNSTAT_interdomain);
+	CHECK(evp_grant_unshare(h, p, 1) == 0);
+	wait_count(g, &count, 1);
+	await_status(g, port, EVTCHNSTAT_unbound);
+	(void)close(fd);
+	evp_detach(g);
+	evp_grants_close(h);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(int argc, char **argv)
@@ -326,6 +354,7 @@ int main(int argc, char **argv)
 		TEST(everyone_who_goes_is_noticed), TEST(byte_or_event),
 		TEST(what_cannot_be_notified),	    TEST(a_reset_ends_a_hold),
 		TEST(a_port_is_held_for_each_page), TEST(the_peer_may_go_first),
+		TEST(a_port_from_outside_is_held),
 	};
 
 	(void)argc;

@@ -106,7 +106,8 @@ struct evd_conn {
 
 /*
  * What the broker knows of a port besides what the core does.  An open port has
- * an owner, unless it is an orphan, or nobody is attached to the domain.
+ * an owner, unless it is an orphan, kept, or nobody is attached to the domain
+ * (who has not claimed all yet is not).
  */
 struct evd_port {
 	struct evd_att *att; /* who owns it */
@@ -253,7 +254,7 @@ struct evd_broker {
 	struct evd_port *closed;
 	uint64_t id;	  /* which broker this is */
 	uint64_t last_id; /* of connections, lanes, links and regions */
-	struct evd_half *halves;
+	struct evd_half *halves, **halves_tail;
 	int64_t look_at; /* at the halves, in ms */
 	int look_ms;
 	uint32_t nr_regions, max_regions;
@@ -450,6 +451,12 @@ void evd_links_forget_pair(struct evd_att *a, const struct evd_pair *p);
  * do not exist: what to answer then is the core's business.
  */
 bool evd_may_use(const struct evd_att *a, evtchn_port_t port);
+
+/*
+ * Whose what others open in @d is: the longest-attached's.  Not one's that still
+ * claims what it had: it would take a port given now for one of those.
+ */
+struct evd_att *evd_first_att(const struct evd_dom *d);
 
 /* @port was opened, by another than @a, who owns it: tell @a. */
 void evd_tell_given(struct evd_att *a, evtchn_port_t port);

@@ -84,7 +84,7 @@ static struct evd_dom *named(const struct evd_conn *c, domid_t domid)
 /* Whose is what @c opens in its own domain?  NULL: nobody's yet. */
 static struct evd_att *opener(const struct evd_conn *c)
 {
-	return c->att ? c->att : c->dom->atts;
+	return c->att ? c->att : evd_first_att(c->dom);
 }
 
 /* A control domain does not own what it makes for others. */
@@ -97,7 +97,7 @@ static void own_allocated(struct evd_conn *c,
 
 	if (!d)
 		return;
-	a = d == c->dom ? opener(c) : d->atts;
+	a = d == c->dom ? opener(c) : evd_first_att(d);
 	evd_own(d, op->port, a);
 	if (a && a != c->att)
 		evd_tell_given(a, op->port);

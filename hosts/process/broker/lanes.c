@@ -158,7 +158,7 @@ int evd_attach(struct evd_conn *c, struct evd_dom *d,
 		a->nr_claim_pages = EVP_CLAIM_PAGES;
 	welcome(c, lane, memfd, m->hdr.seq, epoll >= 0);
 	evd_tell_place(a);
-	if (d->atts == a)
+	if (evd_first_att(d) == a)
 		evd_own_all(a);
 
 	return 0;

@@ -10,12 +10,22 @@
  * the events sent to it, for the first to come.
  */
 #include "broker.h"
+#include "kept.h"
 
 bool evd_may_use(const struct evd_att *a, evtchn_port_t port)
 {
 	const struct evd_port *p = evd_port(a->dom, port);
 
 	return !p || p->att == a || (!p->att && !p->orphan && !p->kept);
+}
+
+struct evd_att *evd_first_att(const struct evd_dom *d)
+{
+	struct evd_att *a = d->atts;
+
+	while (a && a->nr_claim_pages)
+		a = a->next;
+	return a;
 }
 
 void evd_own(struct evd_dom *d, evtchn_port_t port, struct evd_att *a)
@@ -67,7 +77,7 @@ void evd_own_all(struct evd_att *a)
 
 	/* Ports exist from 0 up. */
 	for (port = 1; (p = evd_port(a->dom, port)); port++) {
-		if (p->orphan || p->kept || !is_open(a->dom, port))
+		if (p->att || p->orphan || p->kept || !is_open(a->dom, port))
 			continue;
 		evd_own(a->dom, port, a);
 		evd_tell_given(a, port);
@@ -109,6 +119,7 @@ bool evd_port_shut(struct evd_dom *d, evtchn_port_t port)
 	if (!p || !p->nr_holds)
 		return false;
 	p->orphan = true;
+	evd_kept_closed(p);
 	evd_link_shut(p);
 	return true;
 }

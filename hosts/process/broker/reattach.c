@@ -43,7 +43,7 @@
 #define NAMELESS_LOOKS 8 /* how often we look for a peer without a pid */
 
 struct evd_half {
-	struct evd_half *next;
+	struct evd_half *next, **at; /* @at: what points here */
 	struct evd_port *p;
 	domid_t domid; /* whom it was connected to */
 	evtchn_port_t port;
@@ -53,16 +53,33 @@ struct evd_half {
 
 /* --- halves ----------------------------------------------------------------- */
 
+/* There may be one for each port of all domains, so nothing is searched. */
+static void enter(struct evd_broker *b, struct evd_half *h)
+{
+	if (!b->halves)
+		b->halves_tail = &b->halves;
+	h->next = NULL;
+	h->at = b->halves_tail;
+	*b->halves_tail = h;
+	b->halves_tail = &h->next;
+}
+
+static void leave(struct evd_broker *b, struct evd_half *h)
+{
+	*h->at = h->next;
+	if (h->next)
+		h->next->at = h->at;
+	else
+		b->halves_tail = h->at;
+}
+
 void evd_half_drop(struct evd_port *p)
 {
-	struct evd_half **at = &p->dom->broker->halves;
 	struct evd_half *h = p->half;
 
 	if (!h)
 		return;
-	while (*at != h)
-		at = &(*at)->next;
-	*at = h->next;
+	leave(p->dom->broker, h);
 	p->half = NULL;
 	free(h);
 }
@@ -103,12 +120,11 @@ static void expect(struct evd_port *p, const struct evp_claim *m)
 		tell_lost(p);
 		return;
 	}
-	*h = (struct evd_half){.next = b->halves,
-			       .p = p,
+	*h = (struct evd_half){.p = p,
 			       .domid = m->domid,
 			       .port = m->number,
 			       .pid = (pid_t)m->pid};
-	b->halves = h;
+	enter(b, h);
 	p->half = h;
 	b->look_ms = FIRST_LOOK_MS;
 	b->look_at = now_ms() + b->look_ms;
@@ -134,20 +150,6 @@ static bool is_hopeless(struct evd_half *h)
 	return ++h->nr_looks > NAMELESS_LOOKS;
 }
 
-/* The next one looked at is the one after it. */
-static void put_last(struct evd_broker *b, struct evd_half *h)
-{
-	struct evd_half **at = &h->next;
-
-	if (!h->next)
-		return;
-	b->halves = h->next;
-	while (*at)
-		at = &(*at)->next;
-	*at = h;
-	h->next = NULL;
-}
-
 static void look(struct evd_broker *b)
 {
 	unsigned int left = LOOKS_IN_TURN;
@@ -160,7 +162,8 @@ static void look(struct evd_broker *b)
 		}
 		if (!first)
 			first = h;
-		put_last(b, h);
+		leave(b, h); /* the next one looked at is the one after it */
+		enter(b, h);
 	}
 }
 
@@ -390,7 +393,10 @@ void evd_claims(struct evd_conn *c, const struct evp_claims *m, size_t len)
 	for (i = 0; i < m->count; i++)
 		claim(a, &m->claim[i], &f);
 	unfill(a->dom, &f);
-	if (!m->last || a->limit == EVP_DOMID_ANY)
+	if (!m->last)
+		return;
+	evd_own_all(a);
+	if (a->limit == EVP_DOMID_ANY)
 		return;
 	(void)evd_restrict(a, a->limit);
 	evd_tell_place(a);
