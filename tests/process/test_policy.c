@@ -367,6 +367,26 @@ static void eat_the_queue(void)
 	}
 }
 
+/* 4 for each attachment, 2 for each pair: the third goes by the broker. */
+static void eat_descriptors_by_talking(void)
+{
+	struct evp_guest *g = attach(1), *peer[3];
+	uint64_t count[3] = {0}, mine = 0;
+	evtchn_port_t port;
+	domid_t i;
+
+	for (i = 0; i < 3; i++)
+		peer[i] = attach(i + 2);
+	for (i = 0; i < 3; i++) {
+		port = open_unbound(g, i + 2, count_event, &mine);
+		(void)open_bound(peer[i], 1, port, count_event, &count[i]);
+		wait_count(peer[i], &count[i], 1);
+		CHECK(evp_poll(g) >= 0);
+		CHECK(goes_direct(g, port) == (i < 2));
+		wait_count(peer[i], &count[i], 2);
+	}
+}
+
 /* Two descriptors come with each answer. */
 static void eat_descriptors_unread(void)
 {
@@ -403,6 +423,7 @@ static void limits_of_one_user_do_not_touch_another(void **state)
 	assert_int_equal(as(ALICE, eat_ports), 0);
 	assert_int_equal(as(ALICE, eat_ports_in_other_ways), 0);
 	assert_int_equal(as(EVE, eat_descriptors), 0);
+	assert_int_equal(as(EVE, eat_descriptors_by_talking), 0);
 	assert_int_equal(as(BOB, eat_descriptors_unread), 0);
 	assert_int_equal(as(EVE, eat_the_queue), 0);
 	assert_true(may(1));

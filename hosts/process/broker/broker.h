@@ -53,6 +53,7 @@
 /* Socket, epoll, bell, counts, the domain's counts, one in flight. */
 #define EVD_FDS_PER_CONN 6
 #define EVD_FDS_PER_ATT	 3 /* epoll, bell, counts */
+#define EVD_FDS_PER_PAIR 2 /* bells; charged to whose end asked for it */
 #define EVD_FDS_RESERVED (32 + EVD_MAX_LINES)
 #define EVD_MAX_REGIONS	 8192  /* descriptors kept for grants: grants.h */
 #define EVD_IDLE_MS	 10000 /* look again whether nobody wants us */

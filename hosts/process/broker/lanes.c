@@ -200,6 +200,8 @@ static void free_pair(struct evd_pair *p)
 {
 	unsigned int i;
 
+	p->att[0]->conn->account->nr_fds -= EVD_FDS_PER_PAIR;
+
 	for (i = 0; i < 2; i++) {
 		if (p->bell[i] >= 0)
 			evd_bury(p->bell[i]);
@@ -317,8 +319,12 @@ struct evd_pair *evd_pair_get(struct evd_broker *b, struct evd_att *x,
 
 	if (p)
 		return p;
+	if (!evd_may_have(b, x->conn->account->uid, EVD_DESCRIPTORS,
+			  EVD_FDS_PER_PAIR))
+		return NULL;
 	p = calloc(1, sizeof(*p));
 	if (p) {
+		x->conn->account->nr_fds += EVD_FDS_PER_PAIR;
 		p->att[0] = x;
 		p->att[1] = y;
 		p->bell[0] = p->bell[1] = -1;
