@@ -23,6 +23,8 @@
  * SESSION and ATTACHED, PORT and WAIT in SESSION, COUNTS in ATTACHED, ASK_COUNTS
  * in QUERY and SESSION; ACK, CLEAN, TAKE_OVER, RESTRICT and WATCH are taken in
  * ATTACHED, CLAIM after REATTACH, GRANT_... in SESSION: proto_grant.h has these.
+ * VIRQ is for QUERY and SESSION, LINE and PERMIT for these and ATTACHED, each of
+ * them for who may control the machine.
  *
  * Events do not come this way: see lane.h.  What comes is the news about which
  * lane and slot a port uses.  It is in the order in which the broker did

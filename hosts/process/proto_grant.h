@@ -4,10 +4,11 @@
  *
  * A page lives in a *region*: a memfd, sealed against shrinking and growing,
  * that the sharing process made and mapped.  It hands the region to the broker
- * (GRANT_REGION), which maps it, too, if it may have to write there, and then
- * seals it once more: without WRITABLE nobody can map it for writing any more,
- * but who has done so already keeps that.  Then pages of it become grants (GRANT_SHARE): numbers in the domain's grant table that one
- * other domain may use.
+ * (GRANT_REGION), which maps it, too, if it may have to write there, and
+ * keeps it; then the process seals it once more (SEAL, and FUTURE_WRITE without
+ * WRITABLE: nobody can map it for writing any more, but who has done so already
+ * keeps that).  Only then pages of it can become grants (GRANT_SHARE): numbers in
+ * the domain's grant table that one other domain may use.
  *
  * Whoever may use a grant gets, with GRANT_MAPPED, the region's descriptor.  So
  * all grants of a region are for one domain and of one kind (read or write):
