@@ -133,8 +133,6 @@ static int bind_line(struct uart *u)
 	evtchn_port_t port;
 	int rc = evg_bind_pirq(g, u->pirq, 0, &port);
 
-	if (!rc)
-		rc = evg_bind_handler(g, port, EVG_VCPU_KEEP, handle, u);
 	if (rc) {
 		fprintf(stderr, "pirq_uart: line %u: error %d: %s\n", u->pirq,
 			-rc, reason(rc));
@@ -142,8 +140,12 @@ static int bind_line(struct uart *u)
 	}
 	fprintf(stderr, "[uart] line %u is port %u of domain %u\n", u->pirq,
 		port, evp_domid(u->g));
+	/* What is there already is printed by the handler, at once. */
+	rc = evg_bind_handler(g, port, EVG_VCPU_KEEP, handle, u);
+	if (rc)
+		fprintf(stderr, "pirq_uart: line %u: error %d\n", u->pirq, -rc);
 
-	return 0;
+	return rc != 0;
 }
 
 /* --- The driver ----------------------------------------------------------- */
