@@ -27,8 +27,7 @@ $(LIB)/libxenctrl-2010.so: $(call picobjs,$(USER_2010_SRCS) $(USER_2010_CTL_SRCS
 	$(call shared,libxenctrl-2010.so.1.0,libxenctrl-2010.so.1)
 
 # Of the process host, only what is needed without being a guest.
-GRANT_SRCS := $(EVP_CONTROL_SRCS) hosts/process/session.c \
-	$(filter hosts/process/grant%.c,$(EVP_SRCS))
+GRANT_SRCS := $(EVP_CONTROL_SRCS) $(filter hosts/process/grant%.c,$(EVP_SRCS))
 $(LIB)/libxengnttab.so: $(call picobjs,$(USER_GNTTAB_SRCS) $(GRANT_SRCS)) \
 		user/libxengnttab.map
 	$(call shared,libxengnttab.so.1.2,libxengnttab.so.1)
@@ -37,8 +36,7 @@ $(LIB)/libxenforeignmemory.so: $(call picobjs,$(USER_FOREIGN_SRCS) $(GRANT_SRCS)
 		user/libxenforeignmemory.map
 	$(call shared,libxenforeignmemory.so.1.4,libxenforeignmemory.so.1)
 
-$(LIB)/libxencall.so: $(call picobjs,$(XENCALL_SRCS) $(EVP_CONTROL_SRCS) \
-		hosts/process/session.c) \
+$(LIB)/libxencall.so: $(call picobjs,$(XENCALL_SRCS) $(EVP_CONTROL_SRCS)) \
 		user/libxencall.map
 	$(call shared,libxencall.so.1.3,libxencall.so.1)
 

@@ -68,9 +68,7 @@ static int start(struct xencall_handle *h, struct xentoollog_logger *logger)
 		(void)pthread_mutex_destroy(&h->lock);
 		return rc;
 	}
-	h->active.limit = limit;
-	if (xentoolcore__register_active_handle)
-		xentoolcore__register_active_handle(&h->active);
+	evu_activate(&h->active, limit);
 	return 0;
 }
 
@@ -102,8 +100,7 @@ int xencall_close(xencall_handle *xcall)
 {
 	if (!xcall)
 		return 0;
-	if (xentoolcore__deregister_active_handle)
-		xentoolcore__deregister_active_handle(&xcall->active);
+	evu_deactivate(&xcall->active);
 	(void)close(xcall->fd);
 	free(xcall);
 	return 0;
@@ -125,10 +122,7 @@ static int call(struct xencall_handle *h, const struct evu_call *c)
 	rc = h->limited ? -ENOTTY : evu_call_do(h, c);
 	if (h->reentrant)
 		(void)pthread_mutex_unlock(&h->lock);
-	if (rc >= 0)
-		return rc;
-	errno = -rc;
-	return -1;
+	return evu_errno(rc);
 }
 
 int xencall0(xencall_handle *xcall, unsigned int op)

@@ -21,14 +21,6 @@
 
 #define DEVICE "/dev/xen/evtchn"
 
-static int result(int rc)
-{
-	if (rc >= 0)
-		return rc;
-	errno = -rc;
-	return -1;
-}
-
 /* --- opening and closing ---------------------------------------------------- */
 
 static int limit_again(struct evu_active *a, domid_t domid);
@@ -40,9 +32,7 @@ static xenevtchn_handle *opened(int rc, xenevtchn_handle *h)
 		return NULL;
 	}
 	h->limited_to = -1;
-	h->active.limit = limit_again;
-	if (xentoolcore__register_active_handle)
-		xentoolcore__register_active_handle(&h->active);
+	evu_activate(&h->active, limit_again);
 	return h;
 }
 
@@ -105,9 +95,8 @@ int xenevtchn_close(xenevtchn_handle *xce)
 {
 	if (!xce)
 		return 0;
-	if (xentoolcore__deregister_active_handle)
-		xentoolcore__deregister_active_handle(&xce->active);
-	return result(xce->ops->close(xce));
+	evu_deactivate(&xce->active);
+	return evu_errno(xce->ops->close(xce));
 }
 
 /* --- restricting ------------------------------------------------------------ */
@@ -118,7 +107,7 @@ int xenevtchn_restrict(xenevtchn_handle *xce, domid_t domid)
 
 	if (!rc)
 		xce->limited_to = domid;
-	return result(rc);
+	return evu_errno(rc);
 }
 
 /* libxentoolcore may ask twice, with the same domain. */
@@ -133,44 +122,44 @@ static int limit_again(struct evu_active *a, domid_t domid)
 
 int xenevtchn_fd(xenevtchn_handle *xce)
 {
-	return result(xce->ops->fd(xce));
+	return evu_errno(xce->ops->fd(xce));
 }
 
 int xenevtchn_notify(xenevtchn_handle *xce, evtchn_port_t port)
 {
-	return result(xce->ops->notify(xce, port));
+	return evu_errno(xce->ops->notify(xce, port));
 }
 
 xenevtchn_port_or_error_t xenevtchn_bind_unbound_port(xenevtchn_handle *xce,
 						      uint32_t domid)
 {
-	return result(xce->ops->bind_unbound(xce, domid));
+	return evu_errno(xce->ops->bind_unbound(xce, domid));
 }
 
 xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *xce,
 						     uint32_t domid,
 						     evtchn_port_t remote_port)
 {
-	return result(xce->ops->bind_interdomain(xce, domid, remote_port));
+	return evu_errno(xce->ops->bind_interdomain(xce, domid, remote_port));
 }
 
 xenevtchn_port_or_error_t xenevtchn_bind_virq(xenevtchn_handle *xce,
 					      unsigned int virq)
 {
-	return result(xce->ops->bind_virq(xce, virq));
+	return evu_errno(xce->ops->bind_virq(xce, virq));
 }
 
 int xenevtchn_unbind(xenevtchn_handle *xce, evtchn_port_t port)
 {
-	return result(xce->ops->unbind(xce, port));
+	return evu_errno(xce->ops->unbind(xce, port));
 }
 
 xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *xce)
 {
-	return result(xce->ops->pending(xce));
+	return evu_errno(xce->ops->pending(xce));
 }
 
 int xenevtchn_unmask(xenevtchn_handle *xce, evtchn_port_t port)
 {
-	return result(xce->ops->unmask(xce, port));
+	return evu_errno(xce->ops->unmask(xce, port));
 }

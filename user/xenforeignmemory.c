@@ -52,9 +52,7 @@ xenforeignmemory_handle *xenforeignmemory_open(struct xentoollog_logger *logger,
 		return NULL;
 	}
 	h->limited_to = -1;
-	h->active.limit = limit;
-	if (xentoolcore__register_active_handle)
-		xentoolcore__register_active_handle(&h->active);
+	evu_activate(&h->active, limit);
 	return h;
 }
 
@@ -62,8 +60,7 @@ int xenforeignmemory_close(xenforeignmemory_handle *fmem)
 {
 	if (!fmem)
 		return 0;
-	if (xentoolcore__deregister_active_handle)
-		xentoolcore__deregister_active_handle(&fmem->active);
+	evu_deactivate(&fmem->active);
 	evp_grants_close(fmem->g);
 	free(fmem);
 	return 0;
@@ -141,8 +138,7 @@ int xenforeignmemory_unmap(xenforeignmemory_handle *fmem, void *addr,
 	if (fmem->g && pages <= UINT16_MAX)
 		rc = evp_grant_unmap(fmem->g, addr, (uint32_t)pages);
 	(void)pthread_mutex_unlock(&fmem->lock);
-	errno = -rc;
-	return rc ? -1 : 0;
+	return evu_errno(rc);
 }
 
 /* --- resources of a hypervisor: there are none ---------------------------------- */

@@ -87,9 +87,7 @@ static struct xengntdev_handle *new_handle(void)
 		errno = -rc;
 		return NULL;
 	}
-	h->active.limit = restrict_handle;
-	if (xentoolcore__register_active_handle)
-		xentoolcore__register_active_handle(&h->active);
+	evu_activate(&h->active, restrict_handle);
 	return h;
 }
 
@@ -98,8 +96,7 @@ static int close_handle(struct xengntdev_handle *h)
 {
 	if (!h)
 		return 0;
-	if (xentoolcore__deregister_active_handle)
-		xentoolcore__deregister_active_handle(&h->active);
+	evu_deactivate(&h->active);
 	evp_grants_close(h->g);
 	free(h);
 	return 0;
@@ -120,17 +117,9 @@ static void leave(struct xengntdev_handle *h)
 	(void)pthread_mutex_unlock(&h->lock);
 }
 
-static int result(int rc)
-{
-	if (!rc)
-		return 0;
-	errno = -rc;
-	return -1;
-}
-
 static void *address(int rc, void *addr)
 {
-	return result(rc) ? NULL : addr;
+	return evu_errno(rc) ? NULL : addr;
 }
 
 xengnttab_handle *xengnttab_open(struct xentoollog_logger *logger,
@@ -156,10 +145,10 @@ int xengnttab_set_max_grants(xengnttab_handle *xgt, uint32_t nr_grants)
 	int rc = enter(xgt);
 
 	if (rc)
-		return result(rc);
+		return evu_errno(rc);
 	rc = evp_grants_limit(xgt->g, nr_grants);
 	leave(xgt);
-	return result(rc);
+	return evu_errno(rc);
 }
 
 /* --- mapping ----------------------------------------------------------------- */
@@ -258,7 +247,7 @@ int xengnttab_unmap(xengnttab_handle *xgt, void *start_address, uint32_t count)
 	(void)pthread_mutex_lock(&xgt->lock);
 	rc = evp_grant_unmap(xgt->g, start_address, count);
 	leave(xgt);
-	return result(rc);
+	return evu_errno(rc);
 }
 
 /* --- copying ----------------------------------------------------------------- */
@@ -330,10 +319,10 @@ int xengnttab_grant_copy(xengnttab_handle *xgt, uint32_t count,
 	int rc = enter(xgt);
 
 	if (rc)
-		return result(rc);
+		return evu_errno(rc);
 	rc = copy_all(xgt, count, segs);
 	leave(xgt);
-	return result(rc);
+	return evu_errno(rc);
 }
 
 /* --- dma-bufs: there is no device that could use one -------------------------- */
@@ -348,7 +337,7 @@ int xengnttab_dmabuf_exp_from_refs(xengnttab_handle *xgt, uint32_t domid,
 	(void)count;
 	(void)refs;
 	(void)fd;
-	return result(-ENOSYS);
+	return evu_errno(-ENOSYS);
 }
 
 int xengnttab_dmabuf_exp_wait_released(xengnttab_handle *xgt, uint32_t fd,
@@ -357,7 +346,7 @@ int xengnttab_dmabuf_exp_wait_released(xengnttab_handle *xgt, uint32_t fd,
 	(void)xgt;
 	(void)fd;
 	(void)wait_to_ms;
-	return result(-ENOSYS);
+	return evu_errno(-ENOSYS);
 }
 
 int xengnttab_dmabuf_imp_to_refs(xengnttab_handle *xgt, uint32_t domid,
@@ -368,14 +357,14 @@ int xengnttab_dmabuf_imp_to_refs(xengnttab_handle *xgt, uint32_t domid,
 	(void)fd;
 	(void)count;
 	(void)refs;
-	return result(-ENOSYS);
+	return evu_errno(-ENOSYS);
 }
 
 int xengnttab_dmabuf_imp_release(xengnttab_handle *xgt, uint32_t fd)
 {
 	(void)xgt;
 	(void)fd;
-	return result(-ENOSYS);
+	return evu_errno(-ENOSYS);
 }
 
 /* --- sharing ----------------------------------------------------------------- */
@@ -446,5 +435,5 @@ int xengntshr_unshare(xengntshr_handle *xgs, void *start_address,
 	(void)pthread_mutex_lock(&xgs->lock);
 	rc = evp_grant_unshare(xgs->g, start_address, count);
 	leave(xgs);
-	return result(rc);
+	return evu_errno(rc);
 }

@@ -402,24 +402,34 @@ int evp_control_adopt(int session, int *fd)
 	return rc;
 }
 
+int evp_take_entries(const struct evp_packet *p, const void *entries,
+		     uint32_t count, void *to, size_t max, size_t size)
+{
+	size_t fixed = (size_t)((const unsigned char *)entries - p->u.bytes);
+
+	if (count > max || p->len != fixed + count * size)
+		return evp_fail(-EPROTO, "bad answer from the broker");
+	memcpy(to, entries, count * size);
+	return (int)count;
+}
+
 int evp_control_domains(int fd, uint32_t *cursor, struct evp_domain_entry *e,
 			size_t max)
 {
 	struct evp_domains m = {.domid = *cursor};
 	struct evp_packet p;
 	const struct evp_domain_page *r = (const void *)p.u.bytes;
-	const size_t fixed = offsetof(struct evp_domain_page, entry);
 	int rc;
 
 	evp_hdr_init(&m.hdr, EVP_DOMAINS, sizeof(m), 3);
-	rc = evp_ask(fd, &m, sizeof(m), &p, EVP_DOMAIN_PAGE, fixed);
-	if (rc)
-		return rc;
-	if (r->count > max || p.len != fixed + r->count * sizeof(*e))
-		return evp_fail(-EPROTO, "bad answer from the broker");
-	memcpy(e, r->entry, r->count * sizeof(*e));
-	*cursor = r->next;
-	return (int)r->count;
+	rc = evp_ask(fd, &m, sizeof(m), &p, EVP_DOMAIN_PAGE,
+		     offsetof(struct evp_domain_page, entry));
+	if (!rc)
+		rc = evp_take_entries(&p, r->entry, r->count, e, max,
+				      sizeof(*e));
+	if (rc >= 0)
+		*cursor = r->next;
+	return rc;
 }
 
 int evp_control_list(int fd, uint32_t *domid, uint32_t *port,
@@ -428,19 +438,19 @@ int evp_control_list(int fd, uint32_t *domid, uint32_t *port,
 	struct evp_list m = {.domid = *domid, .port = *port};
 	struct evp_packet p;
 	const struct evp_list_page *r = (const void *)p.u.bytes;
-	const size_t fixed = offsetof(struct evp_list_page, entry);
 	int rc;
 
 	evp_hdr_init(&m.hdr, EVP_LIST, sizeof(m), 4);
-	rc = evp_ask(fd, &m, sizeof(m), &p, EVP_LIST_PAGE, fixed);
-	if (rc)
-		return rc;
-	if (r->count > max || p.len != fixed + r->count * sizeof(*e))
-		return evp_fail(-EPROTO, "bad answer from the broker");
-	memcpy(e, r->entry, r->count * sizeof(*e));
-	*domid = r->next_domid;
-	*port = r->next_port;
-	return (int)r->count;
+	rc = evp_ask(fd, &m, sizeof(m), &p, EVP_LIST_PAGE,
+		     offsetof(struct evp_list_page, entry));
+	if (!rc)
+		rc = evp_take_entries(&p, r->entry, r->count, e, max,
+				      sizeof(*e));
+	if (rc >= 0) {
+		*domid = r->next_domid;
+		*port = r->next_port;
+	}
+	return rc;
 }
 
 int evp_control_counts(int fd, uint32_t domid, uint32_t index,

@@ -163,6 +163,13 @@ int evp_check_answer(const struct evp_packet *p, enum evp_type type,
 int evp_answer(int fd, struct evp_packet *p, enum evp_type type,
 	       size_t min_len);
 
+/*
+ * The entries of a page that was answered, at most @max of @size bytes, to @to.
+ * Returns how many; -EPROTO: the page is not as long as it says.
+ */
+int evp_take_entries(const struct evp_packet *p, const void *entries,
+		     uint32_t count, void *to, size_t max, size_t size);
+
 /* Fill a name field of a message, cutting what is too long. */
 void evp_copy_name(char *to, const char *name);
 

@@ -175,17 +175,15 @@ int evp_session_dominfo(int fd, uint32_t *cursor, struct evp_dominfo_entry *e)
 	struct evp_dominfo m = {.domid = *cursor};
 	struct evp_packet p;
 	const struct evp_dominfo_page *r = (const void *)p.u.bytes;
-	const size_t fixed = offsetof(struct evp_dominfo_page, entry);
 	int rc;
 
 	evp_hdr_init(&m.hdr, EVP_DOMINFO, sizeof(m), 6);
-	rc = evp_ask(fd, &m, sizeof(m), &p, EVP_DOMINFO_PAGE, fixed);
-	if (rc)
-		return rc;
-	if (r->count > EVP_DOMINFOS_PER_PAGE ||
-	    p.len != fixed + r->count * sizeof(*e))
-		return evp_fail(-EPROTO, "bad answer from the broker");
-	memcpy(e, r->entry, r->count * sizeof(*e));
-	*cursor = r->next;
-	return (int)r->count;
+	rc = evp_ask(fd, &m, sizeof(m), &p, EVP_DOMINFO_PAGE,
+		     offsetof(struct evp_dominfo_page, entry));
+	if (!rc)
+		rc = evp_take_entries(&p, r->entry, r->count, e,
+				      EVP_DOMINFOS_PER_PAGE, sizeof(*e));
+	if (rc >= 0)
+		*cursor = r->next;
+	return rc;
 }

@@ -73,14 +73,8 @@ static int alloc(const struct session *s, const struct port_request *r)
 		cli_error(command, "%s", evp_error());
 		return EXIT_NOTHING;
 	}
-	if (r->arg[0])
-		return port_run(command, s, r->arg, &e);
-	if (port_tell(command, r, &e))
-		return 0;
-	(void)evp_control_port(s->fd, EVP_PORT_CLOSE, s->domid, e.port, NULL,
-			       NULL);
 
-	return EXIT_NOTHING;
+	return port_give(command, s, r, r->arg, &e);
 }
 
 int cmd_alloc(int argc, char **argv)

@@ -75,14 +75,8 @@ static int bind_port(const struct session *s, const struct port_request *r,
 		cli_error(command, "%s", evp_error());
 		return EXIT_NOTHING;
 	}
-	if (program[0])
-		return port_run(command, s, program, &e);
-	if (port_tell(command, r, &e))
-		return 0;
-	(void)evp_control_port(s->fd, EVP_PORT_CLOSE, s->domid, e.port, NULL,
-			       NULL);
 
-	return EXIT_NOTHING;
+	return port_give(command, s, r, program, &e);
 }
 
 static int check(const struct port_request *r, uint32_t *port)

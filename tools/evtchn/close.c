@@ -44,20 +44,6 @@ static const struct option options[] = {
 static const struct port_syntax syntax = {command, ":d:s:h", options,
 					  print_help};
 
-static int check(const struct port_request *r, uint32_t *port)
-{
-	if (!r->arg[0])
-		cli_error(command, "which port?  Give its number or name");
-	else if (r->arg[1])
-		cli_error(command,
-			  "'%s' is one argument too many; give one port",
-			  r->arg[1]);
-	else if (port_parse_ref(command, r->arg[0], port))
-		return -1;
-
-	return EXIT_MISUSE;
-}
-
 int cmd_close(int argc, char **argv)
 {
 	struct port_request r;
@@ -66,7 +52,7 @@ int cmd_close(int argc, char **argv)
 	int status = port_parse(&syntax, argc, argv, &r);
 
 	if (status < 0)
-		status = check(&r, &port);
+		status = port_parse_only(command, &r, &port);
 	if (status < 0)
 		status = session_open(command, r.socket, r.domid, true, &s);
 	if (status >= 0)

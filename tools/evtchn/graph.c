@@ -125,16 +125,6 @@ static void print_domain(const struct listing *l, size_t i)
 	puts("  }");
 }
 
-static bool is_there(const struct listing *l, uint32_t domid)
-{
-	for (size_t i = 0; i < l->nr_domains; i++) {
-		if (l->domain[i].domid == domid)
-			return true;
-	}
-
-	return false;
-}
-
 /* An edge is drawn from one of its ends. */
 static bool is_first_end(const struct evp_port_entry *p)
 {
@@ -144,7 +134,7 @@ static bool is_first_end(const struct evp_port_entry *p)
 
 static void print_edge(const struct listing *l, const struct evp_port_entry *p)
 {
-	if (!is_there(l, p->domid) || !is_there(l, p->peer_domid))
+	if (!listing_domain(l, p->domid) || !listing_domain(l, p->peer_domid))
 		return;
 	if (p->status == EVTCHNSTAT_interdomain && is_first_end(p))
 		printf("  p%u_%u -- p%u_%u%s;\n", p->domid, p->port,

@@ -15,6 +15,7 @@
 
 #include "cli.h"
 #include "listing.h"
+#include "socket.h"
 
 /* Make room for @more entries behind the @used ones. */
 static void *grow(void *array, size_t used, size_t more, size_t size)
@@ -87,17 +88,12 @@ int listing_fetch(int fd, struct listing *l)
 
 bool listing_get(const char *command, const char *socket, struct listing *l)
 {
-	int fd, rc = evp_control_connect(socket, &fd);
+	int fd, rc;
 
-	if (rc == -ENOENT || rc == -ECONNREFUSED) {
-		cli_error(command, "no broker at '%s'; 'evtchn run' starts one",
-			  socket);
+	if (!socket_connect(command, socket, &fd))
 		return false;
-	}
-	if (!rc) {
-		rc = listing_fetch(fd, l);
-		close(fd);
-	}
+	rc = listing_fetch(fd, l);
+	close(fd);
 	if (rc)
 		cli_error(command, "%s", evp_error());
 
@@ -110,17 +106,33 @@ void listing_free(struct listing *l)
 	free(l->port);
 }
 
+static int compare_domain(const void *domid, const void *entry)
+{
+	const struct evp_domain_entry *e = entry;
+	uint32_t wanted = *(const uint32_t *)domid;
+
+	return (wanted > e->domid) - (wanted < e->domid);
+}
+
+struct evp_domain_entry *listing_domain(const struct listing *l, uint32_t domid)
+{
+	if (!l->nr_domains)
+		return NULL;
+
+	return bsearch(&domid, l->domain, l->nr_domains, sizeof(*l->domain),
+		       compare_domain);
+}
+
 bool listing_select(struct listing *l, uint16_t domid)
 {
-	for (size_t i = 0; i < l->nr_domains; i++) {
-		if (l->domain[i].domid == domid) {
-			l->domain[0] = l->domain[i];
-			l->nr_domains = 1;
-			return true;
-		}
-	}
+	struct evp_domain_entry *d = listing_domain(l, domid);
 
-	return false;
+	if (!d)
+		return false;
+	l->domain[0] = *d;
+	l->nr_domains = 1;
+
+	return true;
 }
 
 /* The first port of a domain from @domid on: a binary search. */

@@ -31,6 +31,10 @@ int listing_fetch(int fd, struct listing *l);
 bool listing_get(const char *command, const char *socket, struct listing *l);
 void listing_free(struct listing *l);
 
+/* A domain by its number, or NULL. */
+struct evp_domain_entry *listing_domain(const struct listing *l,
+					uint32_t domid);
+
 /* Keep only one domain.  False: there is no such domain. */
 bool listing_select(struct listing *l, uint16_t domid);
 

@@ -67,15 +67,6 @@ static const struct option options[] = {
 static const struct port_syntax syntax = {command, ":t:d:T:js:h", options,
 					  print_help};
 
-static int64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-
-	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
-}
-
 /* Not there yet, or in use: that may change. */
 static bool is_worth_another(int rc)
 {
@@ -86,7 +77,7 @@ static int notify(const struct session *s, const struct port_request *r,
 		  uint32_t port, struct evp_port_entry *e)
 {
 	const struct timespec pause = {.tv_nsec = PAUSE_NS};
-	int64_t end = now() + (r->timeout < 0 ? PATIENCE_NS : r->timeout);
+	int64_t end = cli_now() + (r->timeout < 0 ? PATIENCE_NS : r->timeout);
 	int rc;
 
 	if (r->remote < 0)
@@ -95,7 +86,7 @@ static int notify(const struct session *s, const struct port_request *r,
 	for (;;) {
 		rc = evp_control_port(s->fd, EVP_PORT_NOTIFY,
 				      (uint32_t)r->remote, port, r->arg[0], e);
-		if (!is_worth_another(rc) || now() >= end)
+		if (!is_worth_another(rc) || cli_now() >= end)
 			return rc;
 		nanosleep(&pause, NULL);
 	}
@@ -109,20 +100,6 @@ static int report(const struct port_request *r, const struct evp_port_entry *e)
 	return cli_flush(command) ? 0 : EXIT_NOTHING;
 }
 
-static int check(const struct port_request *r, uint32_t *port)
-{
-	if (!r->arg[0])
-		cli_error(command, "which port?  Give its number or name");
-	else if (r->arg[1])
-		cli_error(command,
-			  "'%s' is one argument too many; give one port",
-			  r->arg[1]);
-	else if (port_parse_ref(command, r->arg[0], port))
-		return -1;
-
-	return EXIT_MISUSE;
-}
-
 int cmd_notify(int argc, char **argv)
 {
 	struct evp_port_entry e;
@@ -132,7 +109,7 @@ int cmd_notify(int argc, char **argv)
 	int status = port_parse(&syntax, argc, argv, &r);
 
 	if (status < 0)
-		status = check(&r, &port);
+		status = port_parse_only(command, &r, &port);
 	if (status < 0)
 		status = session_open(command, r.socket, r.domid, r.remote < 0,
 				      &s);

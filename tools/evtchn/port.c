@@ -118,6 +118,21 @@ bool port_parse_ref(const char *command, const char *text, uint32_t *port)
 	return false;
 }
 
+int port_parse_only(const char *command, const struct port_request *r,
+		    uint32_t *port)
+{
+	if (!r->arg[0])
+		cli_error(command, "which port?  Give its number or name");
+	else if (r->arg[1])
+		cli_error(command,
+			  "'%s' is one argument too many; give one port",
+			  r->arg[1]);
+	else if (port_parse_ref(command, r->arg[0], port))
+		return -1;
+
+	return EXIT_MISUSE;
+}
+
 /* --- Telling -------------------------------------------------------------- */
 
 /* Written beside and moved there: a reader finds all of it or nothing. */
@@ -162,11 +177,10 @@ bool port_tell(const char *command, const struct port_request *r,
 
 /* --- Holding -------------------------------------------------------------- */
 
-int port_run(const char *command, const struct session *s, char **program,
-	     const struct evp_port_entry *e)
+static int run(const char *command, const struct session *s, char **program,
+	       const struct evp_port_entry *e)
 {
 	char text[16];
-	int status;
 
 	snprintf(text, sizeof(text), "%u", e->port);
 	if (setenv("EVTCHN_PORT", text, 1)) {
@@ -176,7 +190,20 @@ int port_run(const char *command, const struct session *s, char **program,
 	}
 	if (!session_announce(command, s->socket, s->fd, s->domid))
 		return EXIT_NOTHING;
-	status = child_run(command, program, NULL);
+
+	return child_run(command, program, NULL);
+}
+
+int port_give(const char *command, const struct session *s,
+	      const struct port_request *r, char **program,
+	      const struct evp_port_entry *e)
+{
+	int status = EXIT_NOTHING;
+
+	if (program[0])
+		status = run(command, s, program, e);
+	else if (port_tell(command, r, e))
+		return 0;
 	/* It may be gone, with the broker or by the program's hand. */
 	(void)evp_control_port(s->fd, EVP_PORT_CLOSE, s->domid, e->port, NULL,
 			       NULL);

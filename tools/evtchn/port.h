@@ -40,6 +40,10 @@ int port_parse(const struct port_syntax *x, int argc, char **argv,
  */
 bool port_parse_ref(const char *command, const char *text, uint32_t *port);
 
+/* For a command whose only argument is a port.  -1, or the exit status. */
+int port_parse_only(const char *command, const struct port_request *r,
+		    uint32_t *port);
+
 /*
  * Tell the number of a new port: on stdout and in r->port_file, if there is
  * one.  The file is there at once and complete.  False, with a message printed.
@@ -48,10 +52,12 @@ bool port_tell(const char *command, const struct port_request *r,
 	       const struct evp_port_entry *e);
 
 /*
- * Run r->arg[@first...] as a program that holds domain and port, which ends
- * with it, and gets the port's number in EVTCHN_PORT.  Returns the exit status.
+ * A new port: tell its number; or, unless program[0] is NULL, run a program that
+ * holds domain and port, which ends with it, and gets the port's number in
+ * EVTCHN_PORT.  Returns the exit status; the port stays only if it was told.
  */
-int port_run(const char *command, const struct session *s, char **program,
-	     const struct evp_port_entry *e);
+int port_give(const char *command, const struct session *s,
+	      const struct port_request *r, char **program,
+	      const struct evp_port_entry *e);
 
 #endif /* EVTCHN_PORT_H */

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <evp/evp.h>
@@ -18,6 +17,7 @@
 #include "hosts/process/lane.h"
 #include "cli.h"
 #include "sample.h"
+#include "socket.h"
 
 /* --- Taking --------------------------------------------------------------- */
 
@@ -84,7 +84,6 @@ static int take_domain(struct sample *s, int fd, size_t domain)
 
 static int take(struct sample *s, int fd)
 {
-	struct timespec ts;
 	int rc = listing_fetch(fd, &s->l);
 
 	if (rc)
@@ -95,26 +94,20 @@ static int take(struct sample *s, int fd)
 		return evp_fail(-ENOMEM, "no memory for the counts");
 	for (size_t i = 0; i < s->l.nr_domains && !rc; i++)
 		rc = take_domain(s, fd, i);
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	s->ns = ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+	s->ns = cli_now();
 
 	return rc;
 }
 
 bool sample_take(const char *command, const char *socket, struct sample *s)
 {
-	int fd, rc = evp_control_connect(socket, &fd);
+	int fd, rc;
 
 	*s = (struct sample){.ns = 0};
-	if (rc == -ENOENT || rc == -ECONNREFUSED) {
-		cli_error(command, "no broker at '%s'; 'evtchn run' starts one",
-			  socket);
+	if (!socket_connect(command, socket, &fd))
 		return false;
-	}
-	if (!rc) {
-		rc = take(s, fd);
-		close(fd);
-	}
+	rc = take(s, fd);
+	close(fd);
 	if (rc)
 		cli_error(command, "%s", evp_error());
 
@@ -192,8 +185,9 @@ static struct sums *copy(const struct sums *s, size_t n)
 	return c;
 }
 
-bool sample_subtract(const char *command, const struct sample *now,
-		     const struct sample *before, struct sample *difference)
+static bool subtract_samples(const char *command, const struct sample *now,
+			     const struct sample *before,
+			     struct sample *difference)
 {
 	*difference = *now;
 	difference->domain = copy(now->domain, now->l.nr_domains);
@@ -206,4 +200,17 @@ bool sample_subtract(const char *command, const struct sample *now,
 	cli_error(command, "no memory for the counts");
 
 	return false;
+}
+
+bool sample_step(const char *command, const char *socket, struct sample *last,
+		 struct sample *difference)
+{
+	struct sample now;
+	bool ok = sample_take(command, socket, &now) &&
+		  subtract_samples(command, &now, last, difference);
+
+	sample_free(last);
+	*last = now;
+
+	return ok;
 }

@@ -35,12 +35,13 @@ bool sample_take(const char *command, const char *socket, struct sample *s);
 void sample_free(struct sample *s);
 
 /*
- * What happened between two samples; what is new began with 0.  Shares the
- * listing of @now: free only what sample_free_sums() frees.  False, with a
- * message printed: no memory.
+ * What happened since @last, which is replaced by a new sample; what is new
+ * began with 0.  Shares the listing of *@last: free only what
+ * sample_free_sums() frees.  False, with a message printed: it failed, there is
+ * nothing to free but *@last.
  */
-bool sample_subtract(const char *command, const struct sample *now,
-		     const struct sample *before, struct sample *difference);
+bool sample_step(const char *command, const char *socket, struct sample *last,
+		 struct sample *difference);
 void sample_free_sums(struct sample *difference);
 
 /* A table of at most @max lines, the busiest ports (@sorted) or all. */

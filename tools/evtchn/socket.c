@@ -15,6 +15,7 @@
 
 #include <evp/evp.h>
 
+#include "hosts/process/control.h"
 #include "cli.h"
 #include "commands.h"
 #include "socket.h"
@@ -71,4 +72,17 @@ int socket_path(const char *command, const char *given,
 	}
 
 	return 0;
+}
+
+bool socket_connect(const char *command, const char *path, int *fd)
+{
+	int rc = evp_control_connect(path, fd);
+
+	if (rc == -ENOENT || rc == -ECONNREFUSED)
+		cli_error(command, "no broker at '%s'; 'evtchn run' starts one",
+			  path);
+	else if (rc)
+		cli_error(command, "%s", evp_error());
+
+	return !rc;
 }

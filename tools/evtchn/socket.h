@@ -3,6 +3,7 @@
 #ifndef EVTCHN_SOCKET_H
 #define EVTCHN_SOCKET_H
 
+#include <stdbool.h>
 #include <sys/un.h>
 
 #define SOCKET_PATH_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
@@ -14,5 +15,11 @@
  */
 int socket_path(const char *command, const char *given,
 		char path[SOCKET_PATH_MAX]);
+
+/*
+ * Connect to the broker at @path, which is not started.  @fd is to be said hello
+ * to.  False, with a message printed: it failed.
+ */
+bool socket_connect(const char *command, const char *path, int *fd);
 
 #endif /* EVTCHN_SOCKET_H */

@@ -129,15 +129,13 @@ static bool print_once(const struct request *r)
 /* What happened since @last, which is replaced. */
 static bool print_since(const struct request *r, struct sample *last)
 {
-	struct sample now, difference;
-	bool ok = sample_take(command, r->socket, &now);
+	struct sample difference;
+	bool ok;
 
-	if (ok && sample_subtract(command, &now, last, &difference)) {
-		ok = print(r, &difference);
-		sample_free_sums(&difference);
-	}
-	sample_free(last);
-	*last = now;
+	if (!sample_step(command, r->socket, last, &difference))
+		return false;
+	ok = print(r, &difference);
+	sample_free_sums(&difference);
 
 	return ok;
 }

@@ -154,15 +154,13 @@ static bool show(const struct sample *s, bool screen)
 static bool next_screen(const struct request *r, struct sample *last,
 			bool screen)
 {
-	struct sample now, difference;
-	bool ok = sample_take(command, r->socket, &now);
+	struct sample difference;
+	bool ok;
 
-	if (ok && sample_subtract(command, &now, last, &difference)) {
-		ok = show(&difference, screen);
-		sample_free_sums(&difference);
-	}
-	sample_free(last);
-	*last = now;
+	if (!sample_step(command, r->socket, last, &difference))
+		return false;
+	ok = show(&difference, screen);
+	sample_free_sums(&difference);
 
 	return ok;
 }

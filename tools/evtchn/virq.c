@@ -236,20 +236,14 @@ static int parse_delegate(int argc, char **argv, struct request *r)
 static int ask(const struct request *r,
 	       int (*question)(int fd, uint32_t virq, uint32_t domid))
 {
-	int fd, rc = evp_control_connect(r->socket, &fd);
+	int fd, rc;
 
-	if (rc == -ENOENT || rc == -ECONNREFUSED) {
-		cli_error(r->command,
-			  "no broker at '%s'; 'evtchn run' starts one",
-			  r->socket);
-		return rc;
-	}
-	if (!rc) {
-		rc = evp_control_hello(fd, NULL);
-		if (!rc)
-			rc = question(fd, r->virq, r->domid);
-		close(fd);
-	}
+	if (!socket_connect(r->command, r->socket, &fd))
+		return -ENOTCONN;
+	rc = evp_control_hello(fd, NULL);
+	if (!rc)
+		rc = question(fd, r->virq, r->domid);
+	close(fd);
 	if (rc < 0)
 		cli_error(r->command, "%s", evp_error());
 

@@ -7,7 +7,6 @@
  * command is interrupted, or its time is over, none is lost.
  */
 #include <errno.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <abi/event_channel.h>
@@ -139,13 +138,7 @@ static int get_port(const struct session *s, const struct port_request *r,
 
 static int64_t deadline_of(const struct port_request *r)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-
-	return r->timeout < 0 ? INT64_MAX
-			      : ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec +
-					r->timeout;
+	return r->timeout < 0 ? INT64_MAX : cli_now() + r->timeout;
 }
 
 static int wait_events(const struct session *s, const struct port_request *r,
