@@ -10,22 +10,12 @@
 # Environment: XEN_TOOLS, where xenstored is (/usr/lib/xen-4.17/bin);
 # XENSTORE_TOOLS, where xenstore-read is (/usr/bin).
 
-set -u
+. "$(dirname "$0")/../lib/tap.sh"
 
-build=$(realpath "${1:-build}")
-cd "$(dirname "$0")/../.." || exit 1
-here=$PWD/tests/clients
-CC=${CC:-cc}
 tools=${XEN_TOOLS:-/usr/lib/xen-4.17/bin}
 store_tools=${XENSTORE_TOOLS:-/usr/bin}
-dir=$(mktemp -d) || exit 1
-run=$build/bin/evtchn
-unset EVTCHN_FD EVTCHN_DOMAIN EVTCHN_DEVICE EVTCHN_XEN_DIR LD_LIBRARY_PATH \
-	LD_PRELOAD
-export EVTCHN_SOCKET="$dir/sock" XENSTORED_RUNDIR="$dir" \
-	XENSTORED_PATH="$dir/socket"
-number=0
-failures=0
+unset EVTCHN_XEN_DIR LD_LIBRARY_PATH LD_PRELOAD
+export XENSTORED_RUNDIR="$dir" XENSTORED_PATH="$dir/socket"
 started=
 
 # stop PID...: what this script started, and nothing else.
@@ -37,28 +27,11 @@ stop()
 	return 0
 }
 
-cleanup()
+at_end()
 {
 	exec 7>&-
 	# shellcheck disable=SC2086
 	stop $started
-	[ -e "$dir/sock.pid" ] && flock -w 5 "$dir/sock.pid" true
-	rm -rf "$dir"
-}
-trap cleanup EXIT
-trap 'exit 1' HUP INT TERM
-
-# report STATUS NAME: one TAP line; on failure with the log.
-report()
-{
-	number=$((number + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $number - $2"
-	else
-		failures=$((failures + 1))
-		echo "not ok $number - $2"
-		tail -n 20 "$dir/log" | sed 's/^/# /'
-	fi
 }
 
 # check NAME COMMAND...: not in a subshell, it may start something.
@@ -70,25 +43,12 @@ check()
 	report $? "$name"
 }
 
-finish()
-{
-	echo "1..$number"
-	exit $((failures > 0))
-}
-
 for program in "$tools/xenstored" "$tools/vchan-socket-proxy" \
 	"$tools/xen-lowmemd" "$store_tools/xenstore-read" \
 	/usr/include/xenstore.h; do
 	[ -e "$program" ] && continue
-	number=1
-	if [ "${CI:-}" = true ]; then
-		failures=1
-		echo "not ok 1 - $program is not there: apt-get install" \
-			"xen-utils-4.17 xenstore-utils libxen-dev"
-	else
-		echo "ok 1 # SKIP $program is not there: apt-get install" \
-			"xen-utils-4.17 xenstore-utils libxen-dev"
-	fi
+	skip "$program is not there" \
+		"apt-get install xen-utils-4.17 xenstore-utils libxen-dev"
 	finish
 done
 

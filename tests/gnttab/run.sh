@@ -7,102 +7,19 @@
 # compiled with Debian's header and linked with Debian's library are run with
 # ours, as domains.  The cmocka programs of this folder are run, too.
 
-set -u
+. "$(dirname "$0")/../lib/tap.sh"
 
-build=$(realpath "${1:-build}")
-cd "$(dirname "$0")/../.." || exit 1
-here=tests/gnttab
-CC=${CC:-cc}
-dir=$(mktemp -d) || exit 1
-run=$build/bin/evtchn
-export EVTCHN_SOCKET="$dir/sock"
-unset EVTCHN_FD EVTCHN_DOMAIN EVTCHN_DEVICE
-number=0
-failures=0
+# --- cmocka, then the ABI -------------------------------------------------------
 
-cleanup()
-{
-	[ -e "$dir/sock.pid" ] && flock -w 5 "$dir/sock.pid" true
-	rm -rf "$dir"
-}
-trap cleanup EXIT
-trap 'exit 1' HUP INT TERM
+check_programs
 
-# report STATUS NAME: one TAP line; on failure with the log.
-report()
-{
-	number=$((number + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $number - $2"
-	else
-		failures=$((failures + 1))
-		echo "not ok $number - $2"
-		tail -n 20 "$dir/log" | sed 's/^/# /'
-	fi
-}
-
-skip()
-{
-	number=$((number + 1))
-	if [ "${CI:-}" = true ]; then
-		failures=$((failures + 1))
-		echo "not ok $number - $1: $2"
-	else
-		echo "ok $number - $1 # SKIP $2"
-	fi
-}
-
-# check NAME COMMAND...
-check()
-{
-	name=$1
-	shift
-	("$@") >"$dir/log" 2>&1
-	report $? "$name"
-}
-
-# --- cmocka ------------------------------------------------------------------
-
-for t in "$here"/test_*.c; do
-	t=$(basename "$t" .c)
-	check "$t" env CMOCKA_MESSAGE_OUTPUT=TAP timeout 400 \
-		"$build/test/gnttab/$t"
-done
-
-# --- the ABI -----------------------------------------------------------------
-
-# Names with versions, the versions themselves, the soname.
-abi()
-{
-	readelf -W --dyn-syms "$1" | awk '/@@VERS_| ABS VERS_/ {print $8}' |
-		sort
-	readelf -W -d "$1" | grep -o 'Library soname: .*'
-	readelf -W -V "$1" | grep -oE 'Index: .*Name: VERS_.*|Parent [0-9]+: .*' | sort
-}
-
-# same_abi LIBRARY FUNCTIONS
-same_abi()
-{
-	abi "$(ldconfig -p | awk -v lib="$1" '$1 == lib {print $NF; exit}')" \
-		>"$dir/theirs" && abi "$build/lib/$1" >"$dir/ours" &&
-		diff "$dir/theirs" "$dir/ours" &&
-		[ "$(grep -c @@VERS_ "$dir/ours")" = "$2" ]
-}
-
-needs_libc_only()
-{
-	readelf -W -d "$build/lib/$1" | grep NEEDED
-	! readelf -W -d "$build/lib/$1" | grep NEEDED |
-		grep -vE 'libc\.so|ld-linux'
-}
 check "libxengnttab.so.1 needs libc and nothing else" \
 	needs_libc_only libxengnttab.so.1
 
 if ! [ -e /usr/include/xengnttab.h ]; then
 	skip "programs made for Debian's libxengnttab" \
 		"libxen-dev is not installed"
-	echo "1..$number"
-	exit $((failures > 0))
+	finish
 fi
 check "symbols, versions and soname are Debian's" \
 	same_abi libxengnttab.so.1 20
@@ -112,15 +29,6 @@ check "libxenforeignmemory.so.1 needs libc and nothing else" \
 check "and has Debian's symbols" same_abi libxenforeignmemory.so.1 9
 
 # --- Debian's header and library to compile, ours to run ----------------------
-
-# as_domain N PROGRAM ARGUMENT...
-as_domain()
-{
-	n=$1
-	shift
-	timeout 120 "$run" run --domain "$n" -- \
-		env LD_LIBRARY_PATH="$build/lib" "$@"
-}
 
 compile()
 {
@@ -245,5 +153,4 @@ else
 	skip "pkg-config" "it is not installed"
 fi
 
-echo "1..$number"
-exit $((failures > 0))
+finish

@@ -7,59 +7,19 @@
 # The cmocka programs of this folder with their sanitizers, then the commands
 # as a user types them.
 
-set -u
+. "$(dirname "$0")/../lib/tap.sh"
 
-build=$(realpath "${1:-build}")
-cd "$(dirname "$0")/../.." || exit 1
-here=tests/sources
 bin=$build/bin
-dir=$(mktemp -d) || exit 1
-export EVTCHN_SOCKET="$dir/sock"
-unset EVTCHN_FD EVTCHN_DOMAIN EVTCHN_DEVICE
-number=0
-failures=0
 started=
 
-cleanup()
+at_end()
 {
 	# shellcheck disable=SC2086
 	[ -z "$started" ] || kill $started 2>/dev/null
 	wait
-	[ -e "$dir/sock.pid" ] && flock -w 5 "$dir/sock.pid" true
-	rm -rf "$dir"
-}
-trap cleanup EXIT
-trap 'exit 1' HUP INT TERM
-
-# report STATUS NAME: one TAP line; on failure with the log.
-report()
-{
-	number=$((number + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $number - $2"
-	else
-		failures=$((failures + 1))
-		echo "not ok $number - $2"
-		tail -n 30 "$dir/log" | sed 's/^/# /'
-	fi
 }
 
-# check NAME COMMAND...
-check()
-{
-	name=$1
-	shift
-	("$@") >"$dir/log" 2>&1
-	report $? "$name"
-}
-
-# --- cmocka ------------------------------------------------------------------
-
-for t in "$here"/test_*.c; do
-	t=$(basename "$t" .c)
-	check "$t" env CMOCKA_MESSAGE_OUTPUT=TAP timeout 400 \
-		"$build/test/sources/$t"
-done
+check_programs
 
 # --- evtchn debug-key, evtchn delegate ---------------------------------------
 
@@ -154,5 +114,4 @@ check "run --pirq: a line without a device" \
 check "run --pirq: a line that is not there" \
 	says 1 "no such line" evtchn run --domain 5 --pirq 9 -- true
 
-echo "1..$number"
-exit $((failures > 0))
+finish

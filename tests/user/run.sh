@@ -7,114 +7,24 @@
 # compiled with Debian's header and linked with Debian's library are run with
 # ours, as domains.  The cmocka programs of this folder are run, too.
 
-set -u
+. "$(dirname "$0")/../lib/tap.sh"
 
-build=$(realpath "${1:-build}")
-cd "$(dirname "$0")/../.." || exit 1
-here=tests/user
-CC=${CC:-cc}
-dir=$(mktemp -d) || exit 1
-run=$build/bin/evtchn
-export EVTCHN_SOCKET="$dir/sock"
-unset EVTCHN_FD EVTCHN_DOMAIN EVTCHN_DEVICE
-number=0
-failures=0
+# --- cmocka, then the ABI -------------------------------------------------------
 
-cleanup()
-{
-	[ -e "$dir/sock.pid" ] && flock -w 5 "$dir/sock.pid" true
-	rm -rf "$dir"
-}
-trap cleanup EXIT
-trap 'exit 1' HUP INT TERM
+check_programs
 
-# report STATUS NAME: one TAP line; on failure with the log.
-report()
-{
-	number=$((number + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $number - $2"
-	else
-		failures=$((failures + 1))
-		echo "not ok $number - $2"
-		tail -n 20 "$dir/log" | sed 's/^/# /'
-	fi
-}
+check "libxenevtchn.so.1 needs libc and nothing else" \
+	needs_libc_only libxenevtchn.so.1
 
-skip()
-{
-	number=$((number + 1))
-	if [ "${CI:-}" = true ]; then
-		failures=$((failures + 1))
-		echo "not ok $number - $1: $2"
-	else
-		echo "ok $number - $1 # SKIP $2"
-	fi
-}
-
-# check NAME COMMAND...
-check()
-{
-	name=$1
-	shift
-	("$@") >"$dir/log" 2>&1
-	report $? "$name"
-}
-
-# --- cmocka ------------------------------------------------------------------
-
-for t in "$here"/test_*.c; do
-	t=$(basename "$t" .c)
-	check "$t" env CMOCKA_MESSAGE_OUTPUT=TAP timeout 400 \
-		"$build/test/user/$t"
-done
-
-# --- the ABI -----------------------------------------------------------------
-
-# Names with versions, the versions themselves, the soname.
-abi()
-{
-	readelf -W --dyn-syms "$1" | awk '/@@VERS_| ABS VERS_/ {print $8}' |
-		sort
-	readelf -W -d "$1" | grep -o 'Library soname: .*'
-	readelf -W -V "$1" | grep -oE 'Index: .*Name: VERS_.*|Parent [0-9]+: .*' | sort
-}
-
-same_abi()
-{
-	abi "$debian" >"$dir/theirs" && abi "$build/lib/libxenevtchn.so.1" \
-		>"$dir/ours" && diff "$dir/theirs" "$dir/ours" &&
-		[ "$(grep -c @@VERS_ "$dir/ours")" = 12 ]
-}
-
-# It needs nothing but libc: no Xen library has to be there.
-needs_libc_only()
-{
-	readelf -W -d "$build/lib/libxenevtchn.so.1" | grep NEEDED
-	! readelf -W -d "$build/lib/libxenevtchn.so.1" | grep NEEDED |
-		grep -vE 'libc\.so|ld-linux'
-}
-check "libxenevtchn.so.1 needs libc and nothing else" needs_libc_only
-
-debian=$(ldconfig -p | awk '/libxenevtchn\.so\.1 / {print $NF; exit}')
-if [ -z "$debian" ] || ! [ -e /usr/include/xenevtchn.h ]; then
+if [ -z "$(debian libxenevtchn.so.1)" ] || ! [ -e /usr/include/xenevtchn.h ]; then
 	skip "programs made for Debian's libxenevtchn" \
 		"libxen-dev is not installed"
-	echo "1..$number"
-	exit $((failures > 0))
+	finish
 fi
-check "symbols, versions and soname are Debian's" same_abi
+check "symbols, versions and soname are Debian's" \
+	same_abi libxenevtchn.so.1 12
 
 # --- Debian's header and library to compile, ours to run ----------------------
-
-# as_domain N PROGRAM ARGUMENT...
-as_domain()
-{
-	n=$1
-	shift
-	timeout 120 "$run" run --domain "$n" -- \
-		env LD_LIBRARY_PATH="$build/lib" "$@"
-}
 
 compile()
 {
@@ -209,5 +119,4 @@ else
 	skip "pkg-config" "it is not installed"
 fi
 
-echo "1..$number"
-exit $((failures > 0))
+finish

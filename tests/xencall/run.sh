@@ -6,67 +6,14 @@
 #
 # Environment: XEN_TOOLS, where xl and lsevtchn are (/usr/lib/xen-4.17/bin).
 
-set -u
+. "$(dirname "$0")/../lib/tap.sh"
 
-build=$(realpath "${1:-build}")
-cd "$(dirname "$0")/../.." || exit 1
-here=tests/xencall
-CC=${CC:-cc}
-dir=$(mktemp -d) || exit 1
-run=$build/bin/evtchn
 tools=${XEN_TOOLS:-/usr/lib/xen-4.17/bin}
-export EVTCHN_SOCKET="$dir/sock"
-unset EVTCHN_FD EVTCHN_DOMAIN EVTCHN_DEVICE EVTCHN_XEN_DIR LD_LIBRARY_PATH \
-	LD_PRELOAD
-number=0
-failures=0
+unset EVTCHN_XEN_DIR LD_LIBRARY_PATH LD_PRELOAD
 
-cleanup()
+at_end()
 {
 	exec 8>&- 9>&-
-	[ -e "$dir/sock.pid" ] && flock -w 5 "$dir/sock.pid" true
-	rm -rf "$dir"
-}
-trap cleanup EXIT
-trap 'exit 1' HUP INT TERM
-
-# report STATUS NAME: one TAP line; on failure with the log.
-report()
-{
-	number=$((number + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $number - $2"
-	else
-		failures=$((failures + 1))
-		echo "not ok $number - $2"
-		tail -n 20 "$dir/log" | sed 's/^/# /'
-	fi
-}
-
-skip()
-{
-	number=$((number + 1))
-	if [ "${CI:-}" = true ]; then
-		failures=$((failures + 1))
-		echo "not ok $number - $1: $2"
-	else
-		echo "ok $number - $1 # SKIP $2"
-	fi
-}
-
-# check NAME COMMAND...
-check()
-{
-	name=$1
-	shift
-	("$@") >"$dir/log" 2>&1
-	report $? "$name"
-}
-
-finish()
-{
-	echo "1..$number"
-	exit $((failures > 0))
 }
 
 # as N PROGRAM ARGUMENT...: a program made for Xen, as domain N.
@@ -91,13 +38,7 @@ until_held()
 	read -r word <"$dir/held.$1" && [ "$word" = held ]
 }
 
-# --- cmocka ------------------------------------------------------------------
-
-for t in "$here"/test_*.c; do
-	t=$(basename "$t" .c)
-	check "$t" env CMOCKA_MESSAGE_OUTPUT=TAP timeout 400 \
-		"$build/test/xencall/$t"
-done
+check_programs
 
 # --- Xen's files ---------------------------------------------------------------
 
@@ -174,40 +115,15 @@ check "run --xen without its libraries says so" no_libraries
 
 # --- the ABI -----------------------------------------------------------------
 
-# Names with versions, the versions themselves, the soname.
-abi()
-{
-	readelf -W --dyn-syms "$1" | awk '/@@VERS_| ABS VERS_/ {print $8}' |
-		sort
-	readelf -W -d "$1" | grep -o 'Library soname: .*'
-	readelf -W -V "$1" | grep -oE 'Index: .*Name: VERS_.*|Parent [0-9]+: .*' | sort
-}
+check "the libraries need libc and nothing else" \
+	needs_libc_only libxencall.so.1 libevtchn-paths.so
 
-same_abi()
-{
-	abi "$debian" >"$dir/theirs" && abi "$build/lib/libxencall.so.1" \
-		>"$dir/ours" && diff "$dir/theirs" "$dir/ours" &&
-		[ "$(grep -c @@VERS_ "$dir/ours")" = 15 ]
-}
-
-# They need nothing but libc: no Xen library has to be there.
-needs_libc_only()
-{
-	for lib in libxencall.so.1 libevtchn-paths.so; do
-		readelf -W -d "$build/lib/$lib" | grep NEEDED &&
-			! readelf -W -d "$build/lib/$lib" | grep NEEDED |
-			grep -vE 'libc\.so|ld-linux' || return 1
-	done
-}
-check "the libraries need libc and nothing else" needs_libc_only
-
-debian=$(ldconfig -p | awk '/libxencall\.so\.1 / {print $NF; exit}')
-if [ -z "$debian" ] || ! [ -e /usr/include/xenctrl.h ]; then
+if [ -z "$(debian libxencall.so.1)" ] || ! [ -e /usr/include/xenctrl.h ]; then
 	skip "programs made for Debian's libxencall and libxenctrl" \
 		"libxen-dev is not installed"
 	finish
 fi
-check "symbols, versions and soname are Debian's" same_abi
+check "symbols, versions and soname are Debian's" same_abi libxencall.so.1 15
 
 # Structures, as we and as Xen's headers lay them out.
 same_layout()
