@@ -67,7 +67,7 @@
 #include <abi/xen.h>
 
 #define EVP_MAGIC    0x43564531u /* "1EVC" */
-#define EVP_VERSION  3
+#define EVP_VERSION  4
 #define EVP_MSG_MAX  4096 /* bytes; no message is larger */
 #define EVP_ARG_MAX  32	  /* bytes of a hypercall's structure */
 #define EVP_NAME_MAX 32	  /* with the NUL */
