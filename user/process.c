@@ -40,7 +40,7 @@ static void on_event(struct evg_vcpu *v, evtchn_port_t port, void *ctx)
 	(void)v;
 	(void)evg_mask(guest(p), port);
 	p->port[port] = EVU_QUEUED;
-	p->queue[p->tail++ % EVU_NR_PORTS] = (uint16_t)port;
+	p->queue[p->tail++ % EVU_NR_PORTS] = port;
 }
 
 /* What waited meanwhile is delivered, that is queued, inside evg_unmask(). */

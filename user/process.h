@@ -38,7 +38,7 @@ struct evu_process {
 	pid_t pid; /* who opened it: a child only closes */
 	pthread_mutex_t lock;
 	/* Ports that had an event, each at most once, so it is never full. */
-	uint16_t queue[EVU_NR_PORTS];
+	evtchn_port_t queue[EVU_NR_PORTS];
 	uint32_t head, tail;	    /* free-running */
 	uint8_t port[EVU_NR_PORTS]; /* enum evu_port */
 	/* wait.c */

@@ -59,8 +59,8 @@
 #define EVP_RC_NO_BROKER (-XEN_ENOTCONN)
 
 /* slot_port: what a slot stands for, other than a port. */
-#define EVP_SLOT_UNKNOWN 0	/* nothing heard: keep the bit */
-#define EVP_SLOT_DEAD	 0xffff /* its port was closed here: drop the bit */
+#define EVP_SLOT_UNKNOWN 0	    /* nothing heard: keep the bit */
+#define EVP_SLOT_DEAD	 UINT32_MAX /* its port was closed here: drop the bit */
 
 /* The pair of lanes to one other attachment, or the one from the broker. */
 struct evp_lane {
@@ -79,7 +79,7 @@ struct evp_lane {
 	uint64_t known[EVP_LANE_WORDS];
 	uint64_t words;
 	uint64_t early[EVP_LANE_WORDS]; /* came before CONNECT, after CLOSED */
-	uint16_t slot_port[EVP_LANE_SLOTS];
+	uint32_t slot_port[EVP_LANE_SLOTS];
 };
 
 enum evp_way {
@@ -96,8 +96,8 @@ struct evp_chan {
 	bool unheard; /* the lane went, with an event in it */
 	bool watched; /* the peer's end is an event */
 	uint16_t slot_in, slot_out;
-	uint16_t peer; /* EVP_HERE */
-	evb_u32 vcpu;  /* who is notified */
+	evtchn_port_t peer; /* EVP_HERE */
+	evb_u32 vcpu;	    /* who is notified */
 	/* For a claim (proto.h).  @kind 0: nobody here opened it. */
 	uint8_t kind;	 /* EVTCHNSTAT_* */
 	bool unreturned; /* the hypercall that opens it is not over */
@@ -386,7 +386,7 @@ void evp_lane_heat(struct evp_guest *g, struct evp_lane *l);
 struct evp_lane *evp_lane_find(struct evp_guest *g, uint64_t in_id);
 
 /* What @slot stands for from now on: a port, or EVP_SLOT_... */
-void evp_lane_name_slot(struct evp_lane *l, uint32_t slot, uint16_t what);
+void evp_lane_name_slot(struct evp_lane *l, uint32_t slot, uint32_t what);
 
 /* Something came in a slot that stands for no port (now). */
 static inline void evp_lane_keep(struct evp_lane *l, uint32_t slot)

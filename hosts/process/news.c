@@ -158,7 +158,7 @@ static void enter_lane(struct evp_guest *g, struct evp_lane *l,
 	ch->slot_out = (uint16_t)m->slot_out;
 	ch->way = EVP_BY_LANE;
 	ch->unheard = false;
-	evp_lane_name_slot(l, m->slot_in, (uint16_t)m->port);
+	evp_lane_name_slot(l, m->slot_in, m->port);
 	if (take_early(l, m->slot_in))
 		evp_arrive(g, EVP_TRACE_TAKE, m->port);
 	if (again)
@@ -192,7 +192,7 @@ static void on_local(struct evp_guest *g, const struct evp_packet *p)
 	if (m->peer == m->port)
 		ch->kind = EVTCHNSTAT_ipi;
 	ch->way = EVP_HERE;
-	ch->peer = (uint16_t)m->peer;
+	ch->peer = m->peer;
 }
 
 /* The peer closed: what it sent before that is still delivered. */

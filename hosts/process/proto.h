@@ -212,11 +212,10 @@ struct evp_reattach {
 };
 
 struct evp_claim {
-	uint16_t port;
+	uint32_t port;
 	uint16_t domid;	 /* who may bind, or the peer's */
 	uint8_t kind;	 /* EVTCHNSTAT_* */
 	uint8_t watched; /* 0, 1 */
-	uint16_t pad;
 	uint32_t number; /* the peer's port, the VIRQ */
 	uint32_t vcpu;
 	uint32_t pid; /* of the peer; 0: not known */

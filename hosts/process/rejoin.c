@@ -138,7 +138,7 @@ static bool introduce(const struct evp_guest *g, int fd)
 static struct evp_claim claim_of(const struct evp_chan *ch, uint32_t port)
 {
 	return (struct evp_claim){
-		.port = (uint16_t)port,
+		.port = port,
 		.domid = ch->domid,
 		.kind = ch->kind,
 		.watched = ch->watched,

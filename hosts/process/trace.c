@@ -60,8 +60,8 @@ uint64_t evp_trace_start(struct evp_guest *g, enum evp_trace_kind kind,
 		   (struct evp_trace_record){
 			   .ns_long = EVP_TRACE_UNFINISHED,
 			   .link = link,
-			   .port = (uint16_t)port,
-			   .kind = (uint8_t)kind,
+			   .port = port & EVP_TRACE_PORT,
+			   .kind = kind & EVP_TRACE_KIND,
 			   .vcpu = v ? (uint8_t)v->evg->id : EVP_TRACE_NO_VCPU,
 		   });
 }
@@ -74,7 +74,7 @@ void evp_trace_stop(struct evp_guest *g, uint64_t at, enum evp_trace_kind kind)
 
 	if (evb_u32_load_relaxed(&r->lap) != lap_of(t, at))
 		return;
-	r->kind = (uint8_t)kind;
+	r->kind = kind & EVP_TRACE_KIND;
 	evp_barrier();
 	r->ns_long = (uint64_t)evp_now() - r->ns;
 }
@@ -116,8 +116,8 @@ void evp_trace_event(struct evp_guest *g, enum evp_trace_kind kind,
 			     .link = kind == EVP_TRACE_TAKE
 					     ? name_link(g, ch->link)
 					     : port,
-			     .port = (uint16_t)port,
-			     .kind = (uint8_t)kind,
+			     .port = port & EVP_TRACE_PORT,
+			     .kind = kind & EVP_TRACE_KIND,
 			     .vcpu = (uint8_t)evb_u32_load_relaxed(&ch->vcpu),
 		     });
 }

@@ -20,7 +20,7 @@
 
 #include <base/atomic.h>
 
-#define EVP_TRACE_MAGIC	   UINT64_C(0x3165636172747665) /* "evtrace1" */
+#define EVP_TRACE_MAGIC	   UINT64_C(0x3265636172747665) /* "evtrace2" */
 #define EVP_TRACE_START	   4096 /* of the records, in the file */
 #define EVP_TRACE_DEFAULT  (1l << 16)
 #define EVP_TRACE_MAX	   (1l << 24)
@@ -46,6 +46,9 @@ enum evp_trace_kind {
 
 #define EVP_TRACE_UNFINISHED UINT64_MAX
 #define EVP_TRACE_NO_VCPU    UINT8_MAX /* a thread that is none */
+/* All bits of these in a record. */
+#define EVP_TRACE_PORT 0xfffffu
+#define EVP_TRACE_KIND 0xfu
 
 struct evp_trace_record {
 	uint64_t ns;	  /* CLOCK_MONOTONIC, when it began */
@@ -53,9 +56,9 @@ struct evp_trace_record {
 	/* The same at both ends, and for no other connection of any broker. */
 	uint64_t link;
 	evb_u32 lap; /* 1 + its number / records in the ring; written last */
-	uint16_t port;
-	uint8_t kind; /* enum evp_trace_kind */
-	uint8_t vcpu; /* who does it; of an event: whose it is */
+	uint32_t port : 20;
+	uint32_t kind : 4; /* enum evp_trace_kind */
+	uint32_t vcpu : 8; /* who does it; of an event: whose it is */
 };
 
 struct evp_trace_head {
@@ -70,6 +73,7 @@ struct evp_trace_head {
 };
 
 _Static_assert(sizeof(struct evp_trace_record) == 32, "no holes");
+_Static_assert(EVP_TRACE_KINDS <= EVP_TRACE_KIND, "fits in its bits");
 _Static_assert(sizeof(struct evp_trace_head) <= EVP_TRACE_START, "one page");
 
 #endif /* EVP_TRACE_H */

@@ -109,7 +109,7 @@ struct evp_lane *evp_lane_new(void)
 	return l;
 }
 
-void evp_lane_name_slot(struct evp_lane *l, uint32_t slot, uint16_t what)
+void evp_lane_name_slot(struct evp_lane *l, uint32_t slot, uint32_t what)
 {
 	uint64_t bit = 1ull << slot % 64, word = 1ull << slot / 64;
 	uint64_t *known = &l->known[slot / 64];
@@ -177,7 +177,7 @@ static void keep_bit(struct evp_guest *g, struct evp_lane *l, uint32_t slot)
 
 static void take_bit(struct evp_guest *g, struct evp_lane *l, uint32_t slot)
 {
-	uint16_t port = l->slot_port[slot];
+	uint32_t port = l->slot_port[slot];
 
 	if (!l->out)
 		take_port(g, slot);

@@ -38,7 +38,11 @@ static void add_port(struct sums *s, const struct evp_port_counts *n)
 	s->events += load(&n->events);
 }
 
-static void add_counts(struct sample *s, size_t domain,
+/*
+ * Of the domain's ports only process @pid's: to look at a count that nobody
+ * counts costs a page of memory.
+ */
+static void add_counts(struct sample *s, size_t domain, uint32_t pid,
 		       const struct evp_counts *c)
 {
 	struct sums *sum = &s->domain[domain];
@@ -52,7 +56,7 @@ static void add_counts(struct sample *s, size_t domain,
 	sum->sleeps += load(&c->sleeps);
 	add_port(sum, &c->closed);
 	for (i = 0; i < nr; i++) {
-		if (p[i].port >= EVP_COUNTS_PORTS)
+		if (p[i].port >= EVP_COUNTS_PORTS || p[i].pid != pid)
 			continue;
 		add_port(sum, &c->port[p[i].port]);
 		add_port(&s->port[first + i], &c->port[p[i].port]);
@@ -77,7 +81,7 @@ static int take_domain(struct sample *s, int fd, size_t domain)
 		c = evp_counts_map(counts);
 		close(counts);
 		if (c)
-			add_counts(s, domain, c);
+			add_counts(s, domain, who.pid, c);
 		evp_counts_unmap(c);
 	}
 }

@@ -35,7 +35,7 @@ struct traced_event {
 	size_t from; /* of an event taken: its send, or TRACING_NONE */
 	size_t to;   /* and what handles it; perhaps itself */
 	uint32_t file;
-	uint16_t port;
+	uint32_t port;
 	uint8_t kind;
 	uint8_t vcpu;
 };

@@ -44,7 +44,7 @@ void evd_own(struct evd_dom *d, evtchn_port_t port, struct evd_att *a)
 void evd_tell_given(struct evd_att *a, evtchn_port_t port)
 {
 	struct evtchn_status st = {.dom = DOMID_SELF, .port = port};
-	struct evp_given m = {.what = {.port = (uint16_t)port}};
+	struct evp_given m = {.what = {.port = port}};
 
 	if (evc_status(&a->dom->core, &st))
 		return;

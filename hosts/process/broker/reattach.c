@@ -86,7 +86,7 @@ void evd_half_drop(struct evd_port *p)
 
 static void tell_lost(const struct evd_port *p)
 {
-	struct evp_given m = {.what = {.port = (uint16_t)p->port}};
+	struct evp_given m = {.what = {.port = p->port}};
 
 	evp_hdr_init(&m.hdr, EVP_PEER_LOST, sizeof(m), 0);
 	if (p->att)
@@ -353,8 +353,7 @@ static void claim(struct evd_att *a, const struct evp_claim *m, struct fill *f)
 		settle(a, m);
 		return;
 	}
-	evd_log(a->conn, "port %u is not free or cannot be had again",
-		(unsigned int)m->port);
+	evd_log(a->conn, "port %u is not free or cannot be had again", m->port);
 	evd_tell_closed(a, m->port, true);
 }
 
