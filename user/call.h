@@ -21,6 +21,7 @@
 
 #include <abi/xen.h>
 
+#include "../hosts/process/resume.h"
 #include "common.h"
 
 struct xencall_handle {
@@ -28,8 +29,7 @@ struct xencall_handle {
 	pthread_mutex_t lock;	  /* one question at a time */
 	bool reentrant;		  /* use it */
 	bool limited;		  /* privileges were given up */
-	int fd;			  /* a session */
-	domid_t domid;
+	struct evp_session s;
 };
 
 /* Arguments of a hypercall; those it does not have are 0. */

@@ -42,8 +42,10 @@ static int get_info(struct xencall_handle *h, struct ctl_domctl *c)
 {
 	struct evp_dominfo_entry page[EVP_DOMINFOS_PER_PAGE];
 	uint32_t cursor = c->domid;
-	int n = evp_session_dominfo(h->fd, &cursor, page);
+	int n;
 
+	evp_session_resume(&h->s);
+	n = evp_session_dominfo(h->s.fd, &cursor, page);
 	if (n < 0)
 		return n;
 	if (n == 0)
@@ -62,7 +64,7 @@ int evu_call_domctl(struct xencall_handle *h, uint64_t arg)
 		return rc;
 	if (c.version != CTL_DOMCTL_VERSION)
 		return -EACCES;
-	if (h->domid != 0)
+	if (h->s.domid != 0)
 		return -EPERM;
 	rc = -ENOSYS;
 	if (c.cmd == CTL_DOMCTL_GETDOMAININFO)
@@ -95,8 +97,9 @@ static int get_list(struct xencall_handle *h, struct ctl_list *l)
 	int n, rc = 0;
 
 	l->count = 0;
+	evp_session_resume(&h->s);
 	while (l->count < l->max && cursor != UINT32_MAX && !rc) {
-		n = evp_session_dominfo(h->fd, &cursor, page);
+		n = evp_session_dominfo(h->s.fd, &cursor, page);
 		rc = n < 0 ? n : put_page(l, page, (uint32_t)n);
 	}
 	return rc;
@@ -134,7 +137,7 @@ int evu_call_sysctl(struct xencall_handle *h, uint64_t arg)
 		return rc;
 	if (c.version != CTL_SYSCTL_VERSION)
 		return -EACCES;
-	if (h->domid != 0)
+	if (h->s.domid != 0)
 		return -EPERM;
 	rc = -ENOSYS;
 	if (c.cmd == CTL_SYSCTL_GETDOMAININFOLIST)

@@ -50,7 +50,8 @@ static int event_channel_op(struct xencall_handle *h, uint64_t cmd,
 	err = evu_copy_in(bytes, arg, size);
 	if (err)
 		return err;
-	err = evp_session_hypercall(h->fd, __HYPERVISOR_event_channel_op,
+	evp_session_resume(&h->s);
+	err = evp_session_hypercall(h->s.fd, __HYPERVISOR_event_channel_op,
 				    (uint32_t)cmd, bytes, size, &rc);
 	if (err)
 		return lost(err);

@@ -15,7 +15,6 @@
 #include <evp/evp.h>
 
 #include "call.h"
-#include "../hosts/process/session.h"
 
 #define PAGE 4096u
 
@@ -44,7 +43,7 @@ static int limit(struct evu_active *a, uint16_t domid)
 {
 	struct xencall_handle *h = (struct xencall_handle *)a;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int rc = null < 0 ? -1 : dup3(null, h->fd, O_CLOEXEC);
+	int rc = null < 0 ? -1 : dup3(null, h->s.fd, O_CLOEXEC);
 
 	(void)domid;
 	if (null >= 0)
@@ -62,7 +61,7 @@ static int start(struct xencall_handle *h, struct xentoollog_logger *logger)
 
 	if (rc)
 		return rc;
-	rc = evp_session(&o, &h->fd, &h->domid);
+	rc = evp_session_open(&h->s, &o);
 	if (rc) {
 		complain(logger);
 		(void)pthread_mutex_destroy(&h->lock);
@@ -101,25 +100,26 @@ int xencall_close(xencall_handle *xcall)
 	if (!xcall)
 		return 0;
 	evu_deactivate(&xcall->active);
-	(void)close(xcall->fd);
+	(void)close(xcall->s.fd);
 	free(xcall);
 	return 0;
 }
 
 int xencall_fd(xencall_handle *xcall)
 {
-	return xcall->fd;
+	return xcall->s.fd;
 }
 
 /* --- hypercalls ------------------------------------------------------------- */
 
 static int call(struct xencall_handle *h, const struct evu_call *c)
 {
-	int rc;
+	int rc = -ENOTTY;
 
 	if (h->reentrant)
 		(void)pthread_mutex_lock(&h->lock);
-	rc = h->limited ? -ENOTTY : evu_call_do(h, c);
+	if (!h->limited)
+		rc = evu_call_do(h, c);
 	if (h->reentrant)
 		(void)pthread_mutex_unlock(&h->lock);
 	return evu_errno(rc);

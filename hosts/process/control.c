@@ -330,6 +330,14 @@ void evp_copy_name(char *to, const char *name)
 int evp_control_reserve(int fd, uint32_t want, const char *name,
 			uint32_t *domid)
 {
+	uint64_t broker;
+
+	return evp_control_reserve_at(fd, want, name, domid, &broker);
+}
+
+int evp_control_reserve_at(int fd, uint32_t want, const char *name,
+			   uint32_t *domid, uint64_t *broker)
+{
 	struct evp_reserve m = {.domid = (uint16_t)want};
 	struct evp_packet p;
 	const struct evp_reserved *r = (const void *)p.u.bytes;
@@ -340,8 +348,10 @@ int evp_control_reserve(int fd, uint32_t want, const char *name,
 	evp_hdr_init(&m.hdr, EVP_RESERVE, sizeof(m), 2);
 	evp_copy_name(m.name, name);
 	rc = evp_ask(fd, &m, sizeof(m), &p, EVP_RESERVED, sizeof(*r));
-	if (!rc)
+	if (!rc) {
 		*domid = r->domid;
+		*broker = r->broker;
+	}
 	return rc;
 }
 

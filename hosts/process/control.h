@@ -31,6 +31,10 @@ int evp_control_hello(int fd, uint32_t *broker_pid);
 int evp_control_reserve(int fd, uint32_t want, const char *name,
 			uint32_t *domid);
 
+/* The same, and which broker that was: resume.c. */
+int evp_control_reserve_at(int fd, uint32_t want, const char *name,
+			   uint32_t *domid, uint64_t *broker);
+
 /*
  * Open a connection of one's own through a session inherited as @session.
  * Several processes may use one session at the same time.

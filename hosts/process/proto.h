@@ -366,6 +366,7 @@ struct evp_reserved {
 	struct evp_hdr hdr;
 	uint32_t domid;
 	uint32_t pad;
+	uint64_t broker; /* which one this is, of all that ever ran */
 };
 
 /*

@@ -124,6 +124,14 @@ static int find_own(int fd, uint32_t *domid)
 
 int evp_session(const struct evp_options *o, int *fd, domid_t *domid)
 {
+	uint64_t broker;
+
+	return evp_session_at(o, fd, domid, &broker);
+}
+
+int evp_session_at(const struct evp_options *o, int *fd, domid_t *domid,
+		   uint64_t *broker)
+{
 	const char *name = o->name ? o->name : program_invocation_short_name;
 	const char *session = getenv("EVTCHN_FD");
 	bool told = !o->socket && session && *session;
@@ -137,7 +145,7 @@ int evp_session(const struct evp_options *o, int *fd, domid_t *domid)
 	if (want == EVP_DOMID_ANY && !told)
 		rc = find_own(*fd, &want);
 	if (!rc)
-		rc = evp_control_reserve(*fd, want, name, &want);
+		rc = evp_control_reserve_at(*fd, want, name, &want, broker);
 	if (rc)
 		(void)close(*fd);
 	else

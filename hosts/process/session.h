@@ -28,6 +28,10 @@ int evp_env_number(const char *name, long max, long *out);
  */
 int evp_session(const struct evp_options *o, int *fd, domid_t *domid);
 
+/* The same, and which broker that was. */
+int evp_session_at(const struct evp_options *o, int *fd, domid_t *domid,
+		   uint64_t *broker);
+
 /*
  * A hypercall in the name of a session, with a structure of @len bytes, at most
  * EVP_ARG_MAX, which it may change.  @rc: what it returned.

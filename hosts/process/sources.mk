@@ -6,6 +6,7 @@ EVP_CONTROL_SRCS := \
 	hosts/process/control_port.c \
 	hosts/process/counts.c \
 	hosts/process/paths.c \
+	hosts/process/resume.c \
 	hosts/process/session.c
 
 EVP_SRCS := $(EVP_CONTROL_SRCS) \

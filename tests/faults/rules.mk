@@ -9,6 +9,7 @@ $(call bin_of,$(FAULTS_TESTS)): $(BUILD)/test/%: $(BUILD)/san/tests/%.o \
 	$(test_program)
 
 $(BUILD)/test/faults/test_dropin: $(call sanobjs,$(USER_SRCS))
+$(BUILD)/test/faults/test_resume: $(call sanobjs,$(XENCALL_SRCS))
 
 $(FAULTS_PLAIN): $(BUILD)/test/%: $(BUILD)/obj/tests/%.o \
 		$(LIB)/libevp.a $(LIB)/libevg.a

@@ -64,7 +64,7 @@ static const struct option options[] = {
 static const struct port_syntax syntax = {command, "+:f:d:n:p:js:h", options,
 					  print_help};
 
-static int alloc(const struct session *s, const struct port_request *r)
+static int alloc(struct session *s, const struct port_request *r)
 {
 	struct evp_port_entry e;
 

@@ -57,7 +57,7 @@ static const struct option options[] = {
 static const struct port_syntax syntax = {command, ":t:d:n:p:js:h", options,
 					  print_help};
 
-static int bind_port(const struct session *s, const struct port_request *r,
+static int bind_port(struct session *s, const struct port_request *r,
 		     uint32_t port)
 {
 	struct evp_port_entry e = {.port = port};

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 #include "child.h"
 #include "cli.h"
 #include "commands.h"
+#include "hold.h"
 #include "port.h"
 
 #define MAX_COUNT 1000000000u
@@ -177,7 +179,39 @@ bool port_tell(const char *command, const struct port_request *r,
 
 /* --- Holding -------------------------------------------------------------- */
 
-static int run(const char *command, const struct session *s, char **program,
+struct holding {
+	const char *command;
+	struct session *s;
+};
+
+static int hold_again(void *ctx)
+{
+	const struct holding *h = ctx;
+
+	return session_again(h->command, h->s);
+}
+
+/* Run the program; domain and port are there as long as it runs. */
+static int run_held(const char *command, struct session *s, char **program)
+{
+	struct holding ctx = {command, s};
+	bool theirs = session_is_others(s->socket);
+	struct hold h = {.again = hold_again,
+			 .ctx = &ctx,
+			 .socket = theirs ? "" : s->socket,
+			 .fd = s->fd};
+	const struct child_watch w = {.signal = SIGIO,
+				      .begin = hold_begin,
+				      .happen = hold_look,
+				      .ctx = &h};
+	int status = child_run(command, program, &w);
+
+	s->fd = h.fd;
+
+	return status;
+}
+
+static int run(const char *command, struct session *s, char **program,
 	       const struct evp_port_entry *e)
 {
 	char text[16];
@@ -191,10 +225,10 @@ static int run(const char *command, const struct session *s, char **program,
 	if (!session_announce(command, s->socket, s->fd, s->domid))
 		return EXIT_NOTHING;
 
-	return child_run(command, program, NULL);
+	return run_held(command, s, program);
 }
 
-int port_give(const char *command, const struct session *s,
+int port_give(const char *command, struct session *s,
 	      const struct port_request *r, char **program,
 	      const struct evp_port_entry *e)
 {
@@ -205,8 +239,9 @@ int port_give(const char *command, const struct session *s,
 	else if (port_tell(command, r, e))
 		return 0;
 	/* It may be gone, with the broker or by the program's hand. */
-	(void)evp_control_port(s->fd, EVP_PORT_CLOSE, s->domid, e->port, NULL,
-			       NULL);
+	if (s->fd >= 0)
+		(void)evp_control_port(s->fd, EVP_PORT_CLOSE, s->domid, e->port,
+				       NULL, NULL);
 
 	return status;
 }

@@ -56,7 +56,7 @@ bool port_tell(const char *command, const struct port_request *r,
  * holds domain and port, which ends with it, and gets the port's number in
  * EVTCHN_PORT.  Returns the exit status; the port stays only if it was told.
  */
-int port_give(const char *command, const struct session *s,
+int port_give(const char *command, struct session *s,
 	      const struct port_request *r, char **program,
 	      const struct evp_port_entry *e);
 

@@ -196,6 +196,7 @@ int session_open(const char *command, const char *socket, int domid,
 
 	if (socket_path(command, socket, s->socket))
 		return EXIT_MISUSE;
+	s->inherited = session >= 0;
 	if (session >= 0)
 		return open_inherited(command, session, domid, s);
 	domid = choose(command, domid);

@@ -12,6 +12,7 @@ struct session {
 	char socket[SOCKET_PATH_MAX];
 	int fd;
 	uint32_t domid;
+	bool inherited; /* of an `evtchn run`, which starts brokers */
 };
 
 /*
@@ -40,5 +41,13 @@ bool session_announce(const char *command, const char *socket, int fd,
  */
 int session_open(const char *command, const char *socket, int domid,
 		 bool lasting, struct session *s);
+
+/*
+ * The broker was killed: hold the domain at the next one (resume.c).  The first
+ * returns a descriptor or -1, the second puts it in the place of @s's.  With a
+ * message printed: there is none, or it does not let us.
+ */
+int session_again(const char *command, const struct session *s);
+bool session_resume(const char *command, struct session *s);
 
 #endif /* EVTCHN_SESSION_H */

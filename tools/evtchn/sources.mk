@@ -5,6 +5,7 @@ EVTCHN_SRCS := \
 	tools/evtchn/cli.c \
 	tools/evtchn/socket.c \
 	tools/evtchn/session.c \
+	tools/evtchn/resume.c \
 	tools/evtchn/port.c \
 	tools/evtchn/alloc.c \
 	tools/evtchn/bind.c \

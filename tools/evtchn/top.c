@@ -6,6 +6,7 @@
  * end, the rest of the screen cleared.  The terminal is put back as it was
  * found, whatever ends this: q, a signal, an error.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "hosts/process/control.h"
 #include "cli.h"
 #include "commands.h"
 #include "sample.h"
@@ -165,6 +167,17 @@ static bool next_screen(const struct request *r, struct sample *last,
 	return ok;
 }
 
+/* One was killed, and has left its socket: the next one may come soon. */
+static bool is_between_brokers(const char *socket)
+{
+	int fd, rc = evp_control_connect(socket, &fd);
+
+	if (!rc)
+		close(fd);
+
+	return rc == -ECONNREFUSED;
+}
+
 static bool watch(const struct request *r, bool screen)
 {
 	struct sample last;
@@ -172,6 +185,8 @@ static bool watch(const struct request *r, bool screen)
 	bool more = ok;
 
 	while (more && pause_for(r->interval)) {
+		if (screen && is_between_brokers(r->socket))
+			continue;
 		ok = next_screen(r, &last, screen);
 		more = ok && screen;
 	}

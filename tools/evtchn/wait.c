@@ -4,7 +4,8 @@
  *
  * The event stays in the broker until this command takes it.  So it does not
  * matter whether it came before or after the command was started, and when the
- * command is interrupted, or its time is over, none is lost.
+ * command is interrupted, or its time is over, none is lost.  The port outlives
+ * a broker that is killed, so this goes on with the next one.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -141,7 +142,19 @@ static int64_t deadline_of(const struct port_request *r)
 	return r->timeout < 0 ? INT64_MAX : cli_now() + r->timeout;
 }
 
-static int wait_events(const struct session *s, const struct port_request *r,
+/* One event, as evp_control_wait(), whichever broker has it. */
+static int wait_one(struct session *s, uint32_t port, int64_t deadline)
+{
+	int rc;
+
+	do
+		rc = evp_control_wait(s->fd, port, deadline);
+	while (rc == -ECONNRESET && session_resume(command, s));
+
+	return rc;
+}
+
+static int wait_events(struct session *s, const struct port_request *r,
 		       const struct evp_port_entry *e)
 {
 	uint32_t want = r->count ? r->count : 1, got = 0;
@@ -149,7 +162,7 @@ static int wait_events(const struct session *s, const struct port_request *r,
 	int rc;
 
 	do {
-		rc = evp_control_wait(s->fd, e->port, deadline);
+		rc = wait_one(s, e->port, deadline);
 		got += rc > 0;
 	} while (rc > 0 && got < want);
 	if (r->json)

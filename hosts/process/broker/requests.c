@@ -121,7 +121,7 @@ static void on_reserve(struct evd_conn *c, const union request *m,
 		       struct evp_packet *p)
 {
 	const struct evp_reserve *r = &m->reserve;
-	struct evp_reserved a = {.pad = 0};
+	struct evp_reserved a = {.broker = c->broker->id};
 	uint32_t want = r->domid;
 	struct evd_dom *d;
 	int rc;

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A command that lasts goes on with the next broker.
+ *
+ * Who came in by number starts that broker himself, if nobody has done so yet.
+ * Inside `evtchn run` that is run's business, which holds the domain: then this
+ * waits for it, for a while.  A broker that was asked to end has removed its
+ * socket; nobody comes after it.
+ */
+#include <errno.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <evp/evp.h>
+
+#include "hosts/process/control.h"
+#include "cli.h"
+#include "commands.h"
+#include "session.h"
+
+#define PATIENCE_NS INT64_C(10000000000)
+#define FIRST_NS    INT64_C(10000000)
+#define LAST_NS	    INT64_C(320000000)
+
+static bool was_killed(const struct session *s)
+{
+	struct stat st;
+
+	return !lstat(s->socket, &st);
+}
+
+static int attempt(const struct session *s, const char *name, int *fd)
+{
+	uint32_t domid;
+	int rc = evp_control_connect(s->socket, fd);
+
+	if (rc)
+		return rc;
+	rc = evp_control_hello(*fd, NULL);
+	if (!rc)
+		rc = evp_control_reserve(*fd, s->domid, name, &domid);
+	if (rc)
+		close(*fd);
+
+	return rc;
+}
+
+static bool is_no_broker(int rc)
+{
+	return rc == -ENOENT || rc == -ECONNREFUSED || rc == -ECONNRESET;
+}
+
+/* A socket that is replaced is away for a moment, too. */
+static int await(const char *command, const struct session *s)
+{
+	int64_t nap = FIRST_NS, end = cli_now() + PATIENCE_NS;
+	int fd, rc;
+
+	for (;;) {
+		rc = attempt(s, command, &fd);
+		if (!is_no_broker(rc) || cli_now() >= end)
+			break;
+		nanosleep(&(struct timespec){.tv_nsec = nap}, NULL);
+		nap = nap < LAST_NS ? 2 * nap : LAST_NS;
+	}
+	if (rc)
+		cli_error(command, "%s", evp_error());
+
+	return rc ? -1 : fd;
+}
+
+int session_again(const char *command, const struct session *s)
+{
+	uint32_t domid;
+	int fd;
+
+	if (!was_killed(s)) {
+		cli_error(command, "the broker has ended");
+		return -1;
+	}
+	if (s->inherited)
+		return await(command, s);
+
+	return session_reserve(command, s->socket, s->domid, command, &fd,
+			       &domid)
+		       ? fd
+		       : -1;
+}
+
+bool session_resume(const char *command, struct session *s)
+{
+	int fd = session_again(command, s);
+
+	if (fd < 0)
+		return false;
+	close(s->fd);
+	s->fd = fd;
+
+	return true;
+}
