@@ -78,17 +78,21 @@ static int take_lane(struct evp_guest *g, struct evp_packet *p, uint64_t id)
 {
 	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = 0};
 	struct evp_lane *l = evp_lane_new();
+	struct evp_port_lane *page;
 	int rc;
 
 	if (!l)
 		return -ENOMEM;
 	l->in_id = id;
-	/* Slots are port numbers, and the broker is trusted. */
+	/* Any slot may be used: the broker is trusted. */
 	l->words = UINT64_MAX;
 	memset(l->known, 0xff, sizeof(l->known));
-	rc = evp_lane_map(p->fd[1], &l->in);
-	if (!rc)
+	l->by_port = true;
+	rc = evp_port_lane_map(p->fd[1], &page);
+	if (!rc) {
+		l->in = &page->lane;
 		rc = evp_lane_add(g, l);
+	}
 	if (rc) {
 		evp_lane_free(l);
 		return rc;

@@ -15,7 +15,7 @@
  *   vcpu.c        which thread is which vCPU, and waking one of them
  *   guarded.c     collecting and sleeping when there is more than one thread
  *   trace.c       what happens, written down for `evtchn trace`
- *   lane.c kick.c the lanes themselves, shared with the broker
+ *   lane.c kick.c port_lane.c  the lanes themselves, shared with the broker
  *
  * A guest is plain or guarded.  A plain one has one vCPU and takes upcalls at
  * safe points only: one thread at a time, no locks, nothing of what follows.
@@ -48,7 +48,7 @@
 #include "control.h"
 #include "counts.h"
 #include "doze.h"
-#include "lane.h"
+#include "port_lane.h"
 #include "mutex.h"
 #include "trace.h"
 
@@ -64,7 +64,7 @@
 
 /* The pair of lanes to one other attachment, or the one from the broker. */
 struct evp_lane {
-	struct evp_lane_page *in;
+	struct evp_lane_page *in;  /* of the broker's: a struct evp_port_lane */
 	struct evp_lane_page *out; /* NULL: the broker's */
 	uint64_t in_id;
 	int bell;
@@ -74,6 +74,7 @@ struct evp_lane {
 	bool moved;	/* some channel went from it to its successor */
 	bool lost;	/* some channel's peer will not come back */
 	bool kept;	/* may be in use without our knowing */
+	bool by_port;	/* the broker's */
 	uint32_t users; /* ports that send in it */
 	/* Slots that stand for something, and the words with such. */
 	uint64_t known[EVP_LANE_WORDS];

@@ -85,28 +85,28 @@ void evp_lane_disarm(struct evp_lane_page *p)
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
-static int map(int memfd, struct evp_lane_page **p)
+static int map(int memfd, size_t size, void **m)
 {
-	void *m = mmap(NULL, EVP_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
-		       memfd, 0);
+	void *p =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
 
-	if (m == MAP_FAILED)
+	if (p == MAP_FAILED)
 		return -errno;
-	*p = m;
+	*m = p;
 	return 0;
 }
 
-int evp_lane_create(int *memfd, struct evp_lane_page **p)
+int evp_pages_create(int *memfd, size_t size, void **m)
 {
 	int fd = memfd_create("evtchn-lane", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int rc;
 
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, EVP_PAGE_SIZE) || fcntl(fd, F_ADD_SEALS, SEALS))
+	if (ftruncate(fd, (off_t)size) || fcntl(fd, F_ADD_SEALS, SEALS))
 		rc = -errno;
 	else
-		rc = p ? map(fd, p) : 0;
+		rc = m ? map(fd, size, m) : 0;
 	if (rc)
 		(void)close(fd);
 	else
@@ -114,18 +114,43 @@ int evp_lane_create(int *memfd, struct evp_lane_page **p)
 	return rc;
 }
 
-int evp_lane_map(int memfd, struct evp_lane_page **p)
+int evp_pages_map(int memfd, size_t size, void **m)
 {
 	struct stat st;
 
-	if (fstat(memfd, &st) || st.st_size != EVP_PAGE_SIZE ||
+	if (fstat(memfd, &st) || st.st_size != (off_t)size ||
 	    (fcntl(memfd, F_GET_SEALS) & SEALS) != SEALS)
 		return -EPROTO;
-	return map(memfd, p);
+	return map(memfd, size, m);
+}
+
+void evp_pages_unmap(void *m, size_t size)
+{
+	if (m)
+		(void)munmap(m, size);
+}
+
+int evp_lane_create(int *memfd, struct evp_lane_page **p)
+{
+	void *m;
+	int rc = evp_pages_create(memfd, EVP_PAGE_SIZE, p ? &m : NULL);
+
+	if (!rc && p)
+		*p = m;
+	return rc;
+}
+
+int evp_lane_map(int memfd, struct evp_lane_page **p)
+{
+	void *m;
+	int rc = evp_pages_map(memfd, EVP_PAGE_SIZE, &m);
+
+	if (!rc)
+		*p = m;
+	return rc;
 }
 
 void evp_lane_unmap(struct evp_lane_page *p)
 {
-	if (p)
-		(void)munmap(p, EVP_PAGE_SIZE);
+	evp_pages_unmap(p, EVP_PAGE_SIZE);
 }

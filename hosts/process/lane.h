@@ -26,6 +26,7 @@
 #define EVP_LANE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <base/atomic.h>
@@ -33,9 +34,6 @@
 #define EVP_LANE_SLOTS 4096
 #define EVP_LANE_WORDS (EVP_LANE_SLOTS / 64)
 #define EVP_PAGE_SIZE  4096
-
-/* Slot 0 of the broker's lane, whose slots are port numbers: read the news. */
-#define EVP_SLOT_NEWS 0
 
 /*
  * Whether the sender may still send.  Without a broker to say so, it is how
@@ -106,6 +104,11 @@ int evp_lane_map(int memfd, struct evp_lane_page **p);
 
 /* NULL is fine. */
 void evp_lane_unmap(struct evp_lane_page *p);
+
+/* The same for lanes of another size, whole pages; @m: NULL to map nothing. */
+int evp_pages_create(int *memfd, size_t size, void **m);
+int evp_pages_map(int memfd, size_t size, void **m);
+void evp_pages_unmap(void *m, size_t size);
 
 /* Ring the bell of a sleeping receiver (kick.c). */
 void evp_kick(int bell);

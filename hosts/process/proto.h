@@ -370,14 +370,14 @@ struct evp_reserved {
 };
 
 /*
- * Descriptors: an epoll instance to sleep on, the page of the broker's lane;
+ * Descriptors: an epoll instance to sleep on, the broker's lane (port_lane.h);
  * REATTACHED: only the latter.
  */
 struct evp_attached {
 	struct evp_hdr hdr;
 	uint32_t domid;
 	uint32_t pad;
-	uint64_t lane; /* from the broker to here; its slots are port numbers */
+	uint64_t lane; /* from the broker to here */
 };
 
 #define EVP_TAKEN_WORDS 64

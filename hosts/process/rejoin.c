@@ -82,16 +82,15 @@ static void try_later(struct evp_guest *g)
 		(void)timerfd_settime(g->timer, TFD_TIMER_ABSTIME, &t, NULL);
 }
 
-/* What the dead one posted last. */
+/* What the dead one posted last, whether or not it could say so. */
 static void take_last_words(struct evp_guest *g)
 {
+	struct evp_port_lane *l = evp_port_lane_of(g->broker->in);
 	uint64_t bits;
 	uint32_t word;
 
-	for (word = 0; word < EVP_LANE_WORDS; word++) {
-		bits = evp_lane_take_word(g->broker->in, word);
-		if (word == EVP_SLOT_NEWS / 64)
-			bits &= ~(1ull << EVP_SLOT_NEWS % 64);
+	for (word = 0; word * 64 < EVP_NR_PORTS; word++) {
+		bits = evp_port_take_word(l, word);
 		for (; bits; bits = evb_without_lowest_bit(bits))
 			evp_post(g, word * 64 + evb_lowest_bit(bits));
 	}
@@ -259,14 +258,15 @@ bool evp_rejoin(struct evp_guest *g)
 void evp_on_reattached(struct evp_guest *g, struct evp_packet *p)
 {
 	const struct evp_attached *m = (const void *)p->u.bytes;
-	struct evp_lane_page *page;
+	struct evp_port_lane *page;
 
-	if (!g->joining || p->nr_fds != 1 || evp_lane_map(p->fd[0], &page)) {
+	if (!g->joining || p->nr_fds != 1 ||
+	    evp_port_lane_map(p->fd[0], &page)) {
 		evp_lose_broker(g);
 		return;
 	}
-	evp_lane_unmap(g->broker->in);
-	g->broker->in = page;
+	evp_port_lane_unmap(evp_port_lane_of(g->broker->in));
+	g->broker->in = &page->lane;
 	g->broker->in_id = m->lane;
 	evp_lane_heat(g, g->broker); /* the new page is not armed */
 	g->joining = false;

@@ -16,6 +16,7 @@ EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/guest_trap.c \
 	hosts/process/kick.c \
 	hosts/process/lane.c \
+	hosts/process/port_lane.c \
 	hosts/process/news.c \
 	hosts/process/grant.c \
 	hosts/process/grant_copy.c \
@@ -67,6 +68,7 @@ EVTCHND_SRCS := \
 	hosts/process/broker/virq.c \
 	hosts/process/kick.c \
 	hosts/process/lane.c \
+	hosts/process/port_lane.c \
 	hosts/process/paths.c \
 	hosts/process/counts.c \
 	hosts/process/control.c

@@ -121,7 +121,10 @@ void evp_lane_name_slot(struct evp_lane *l, uint32_t slot, uint32_t what)
 
 void evp_lane_free(struct evp_lane *l)
 {
-	evp_lane_unmap(l->in);
+	if (l->by_port)
+		evp_port_lane_unmap(evp_port_lane_of(l->in));
+	else
+		evp_lane_unmap(l->in);
 	evp_lane_unmap(l->out);
 	if (l->bell >= 0)
 		(void)close(l->bell);
@@ -152,19 +155,26 @@ struct evp_lane *evp_lane_find(struct evp_guest *g, uint64_t in_id)
 /* --- collecting ------------------------------------------------------------- */
 
 /*
- * A bit in the broker's lane.  The port may have been closed and opened again
+ * A slot of the broker's lane.  A port may have been closed and opened again
  * since we heard of it, by others than us: news of that was sent before, and
- * would take the event away if it was read after it.
+ * would take the event away if it was read after it.  So when the bits are
+ * ours, we look once more whether there is news.
  */
-static void take_port(struct evp_guest *g, uint32_t slot)
+static void take_ports(struct evp_guest *g, struct evp_lane *l, uint32_t slot)
 {
-	if (slot == EVP_SLOT_NEWS) {
-		g->news = true;
+	uint32_t word = slot - EVP_SLOT_PORTS;
+	uint64_t bits;
+
+	if (slot == EVP_SLOT_NEWS || word >= EVP_PORT_WORDS) {
+		g->news |= slot == EVP_SLOT_NEWS;
 		return;
 	}
-	if (g->news)
+	bits = evp_port_take_word(evp_port_lane_of(l->in), word);
+	if (evp_lane_take_slot(l->in, EVP_SLOT_NEWS) || g->news)
 		evp_read_news(g);
-	evp_arrive(g, EVP_TRACE_TAKE_BROKER, slot);
+	for (; bits; bits = evb_without_lowest_bit(bits))
+		evp_arrive(g, EVP_TRACE_TAKE_BROKER,
+			   word * 64 + evb_lowest_bit(bits));
 }
 
 /* Its CONNECT or RETIRE is on the way: news.c goes on from here. */
@@ -179,8 +189,8 @@ static void take_bit(struct evp_guest *g, struct evp_lane *l, uint32_t slot)
 {
 	uint32_t port = l->slot_port[slot];
 
-	if (!l->out)
-		take_port(g, slot);
+	if (l->by_port)
+		take_ports(g, l, slot);
 	else if (port != EVP_SLOT_DEAD && port != EVP_SLOT_UNKNOWN)
 		evp_arrive(g, EVP_TRACE_TAKE, port);
 	else

@@ -39,7 +39,7 @@ struct peer {
 	uint64_t link[4]; /* asked for by DISCONNECT or RETIRE, newest first */
 	uint16_t answer[4];
 	unsigned int nr_links;
-	struct evp_lane_page *lane;
+	struct evp_port_lane *lane;
 	bool is_session;
 	uint64_t region; /* the last one it has */
 };
@@ -162,7 +162,7 @@ static void disconnect(struct peer *p)
 {
 	if (p->fd >= 0)
 		(void)close(p->fd);
-	evp_lane_unmap(p->lane);
+	evp_port_lane_unmap(p->lane);
 	*p = (struct peer){.fd = -1};
 }
 
@@ -470,7 +470,7 @@ static void note_lane(struct peer *p, const struct evp_packet *m)
 		return;
 	FUZZ_CHECK(m->nr_fds == 2);
 	if (!p->lane)
-		FUZZ_CHECK(!evp_lane_map(m->fd[1], &p->lane));
+		FUZZ_CHECK(!evp_port_lane_map(m->fd[1], &p->lane));
 }
 
 static void note_region(struct peer *p, const struct evp_packet *m)

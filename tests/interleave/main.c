@@ -21,8 +21,9 @@
 
 static const char *const memories[] = {"SC", "TSO", "PSO"};
 static const struct x_model *const lists[] = {
-	models_2l,	   models_bind,	 models_guest, models_fifo,
-	models_guest_fifo, models_extra, models_lane,  models_doze,
+	models_2l,   models_bind,	models_guest,
+	models_fifo, models_guest_fifo, models_extra,
+	models_lane, models_port_lane,	models_doze,
 };
 
 static const char *only, *only_memory;

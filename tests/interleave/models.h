@@ -16,6 +16,7 @@ extern const struct x_model models_fifo[];
 extern const struct x_model models_guest_fifo[];
 extern const struct x_model models_extra[];
 extern const struct x_model models_lane[];
+extern const struct x_model models_port_lane[];
 extern const struct x_model models_doze[];
 
 #endif /* INTERLEAVE_MODELS_H */

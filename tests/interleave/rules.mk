@@ -11,7 +11,7 @@ IL_TRUSTED := $(IL_EXPLORER) $(addprefix tests/interleave/,main.c litmus_main.c 
 IL_LITMUS := $(IL_EXPLORER) $(addprefix tests/interleave/,litmus_main.c litmus.c litmus_lock.c)
 IL_MODELS := $(IL_EXPLORER) $(wildcard tests/interleave/models_*.c) \
 	$(addprefix tests/interleave/,main.c world.c fifo_reader.c) \
-	$(CORE_SRCS) $(CORE_FIFO_SRCS) hosts/process/lane.c \
+	$(CORE_SRCS) $(CORE_FIFO_SRCS) hosts/process/lane.c hosts/process/port_lane.c \
 	$(filter-out guest/irq.c,$(GUEST_SRCS))
 
 il_objs = $(patsubst %.c,$(IL)/obj/%.o,$(1))

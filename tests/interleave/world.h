@@ -14,7 +14,7 @@
 #include <evg/evg.h>
 #include <evg/fifo.h>
 
-#include "hosts/process/lane.h"
+#include "hosts/process/port_lane.h"
 #include "tests/interleave/explore.h"
 
 #define SIDES	 2
@@ -75,6 +75,7 @@ struct world {
 	uint32_t consumed;
 	evb_u32 gone; /* the handler must not run any more */
 	struct evp_lane_page lane;
+	struct evp_port_lane ports;
 	evb_u32 rung; /* times the lane's bell was */
 };
 

@@ -93,7 +93,7 @@ bool evd_may_have(const struct evd_broker *b, uid_t uid, enum evd_resource what,
 
 /* --- the message, then the bit ---------------------------------------------- */
 
-static struct evp_lane_page *page;
+static struct evp_port_lane *page;
 static int receiver;
 
 /* The socket woke him: he reads, finds nothing else, and sleeps again. */
@@ -102,8 +102,8 @@ static void read_and_sleep(void)
 	struct evp_packet p;
 
 	CHECK(evp_recv_packet(receiver, &p, MSG_DONTWAIT) == 0);
-	evp_lane_arm(page);
-	CHECK(evp_lane_is_empty(page));
+	evp_lane_arm(&page->lane);
+	CHECK(evp_lane_is_empty(&page->lane));
 }
 
 static void event_after_news_read_at_once_still_rings(void **state)
@@ -117,7 +117,7 @@ static void event_after_news_read_at_once_still_rings(void **state)
 
 	(void)state;
 	c.out_tail = &c.out;
-	assert_int_equal(evp_lane_create(&memfd, &page), 0);
+	assert_int_equal(evp_port_lane_create(&memfd, &page), 0);
 	assert_int_equal(epoll_ctl(epoll, EPOLL_CTL_ADD, att.bell, &ev), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
 	c.fd = pair[0];
@@ -128,10 +128,10 @@ static void event_after_news_read_at_once_still_rings(void **state)
 	after_sending = read_and_sleep;
 	evd_send(&c, &m, sizeof(m), NULL, 0);
 	after_sending = NULL;
-	(void)evp_lane_send(page, att.bell, 7); /* as evd_post() does */
+	(void)evp_port_send(page, att.bell, 7); /* as evd_post() does */
 	assert_int_equal(epoll_wait(epoll, &ev, 1, 0), 1);
 
-	evp_lane_unmap(page);
+	evp_port_lane_unmap(page);
 	(void)close(memfd);
 	(void)close(pair[0]);
 	(void)close(pair[1]);

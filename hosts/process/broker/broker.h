@@ -38,7 +38,7 @@
 
 #include "../control.h"
 #include "../counts.h"
-#include "../lane.h"
+#include "../port_lane.h"
 #include "../proto.h"
 #include "policy.h"
 #include "sources.h"
@@ -171,7 +171,7 @@ struct evd_att {
 	int epoll;
 	int bell;
 	int counts;		    /* what it counts, or -1 */
-	struct evp_lane_page *lane; /* from the broker */
+	struct evp_port_lane *lane; /* from the broker */
 	struct evd_pair *pairs;
 	/* News it has to answer, in order. */
 	struct evd_link *awaited, **awaited_tail;

@@ -90,7 +90,8 @@ static void close_fds(const int *fd, unsigned int nr_fds)
 static void tell(struct evd_conn *c)
 {
 	if (c->att)
-		(void)evp_lane_send(c->att->lane, c->att->bell, EVP_SLOT_NEWS);
+		(void)evp_lane_send(&c->att->lane->lane, c->att->bell,
+				    EVP_SLOT_NEWS);
 }
 
 /* Returns -EAGAIN when there is no room now. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Delivery as the core's ops table: into the broker's lane of the port's owner,
- * where a slot is a port number.
+ * Delivery as the core's ops table: into the broker's lane of the port's owner
+ * (port_lane.h).
  *
  * This is the slow path: what the broker raises by itself (the event a new
  * connection starts with, VIRQs) and sends of a domain that has not heard yet
@@ -30,7 +30,7 @@ void evd_post(struct evd_dom *d, evtchn_port_t port)
 	struct evd_port *p = evd_port(d, port);
 
 	if (p && p->att)
-		(void)evp_lane_send(p->att->lane, p->att->bell, port);
+		(void)evp_port_send(p->att->lane, p->att->bell, port);
 	else if (p)
 		park(p);
 }
@@ -58,7 +58,7 @@ static void clear_lane(struct evc_domain *d, struct evc_channel *ch)
 	if (!p || p->closed)
 		return;
 	if (p->att)
-		(void)evp_lane_take_slot(p->att->lane, ch->port);
+		(void)evp_port_take(p->att->lane, ch->port);
 	p->parked = false;
 	p->closed = true;
 	p->next_closed = dom->broker->closed;

@@ -51,7 +51,7 @@ void evd_att_strip(struct evd_att *a)
 		evd_bury(a->epoll);
 	if (a->bell >= 0)
 		evd_bury(a->bell);
-	evp_lane_unmap(a->lane);
+	evp_port_lane_unmap(a->lane);
 	a->epoll = a->bell = -1;
 	a->lane = NULL;
 }
@@ -67,7 +67,7 @@ static void free_att(struct evd_att *a)
 
 int evd_att_equip(struct evd_att *a, uint64_t lane, int *memfd)
 {
-	int rc = evp_lane_create(memfd, &a->lane);
+	int rc = evp_port_lane_create(memfd, &a->lane);
 
 	if (rc)
 		return rc;

@@ -235,7 +235,7 @@ void evd_link_shut(struct evd_port *p)
 	p->att = NULL;
 	p->parked = false;
 	if (owner) {
-		(void)evp_lane_take_slot(owner->lane, p->port);
+		(void)evp_port_take(owner->lane, p->port);
 		evd_tell_closed(owner, p->port, false);
 	}
 	if (l)
