@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <evg/evg.h>
@@ -50,10 +51,18 @@ static void enable(struct evu_process *p, evtchn_port_t port)
 	(void)evg_unmask(guest(p), port);
 }
 
+/* Whoever is alone with it always has the first place: one page is used. */
+static void rewind_queue(struct evu_process *p)
+{
+	if (p->head == p->tail)
+		p->head = p->tail = 0;
+}
+
 int evu_take_port(struct evu_process *p)
 {
 	evtchn_port_t port = p->queue[p->head++ % EVU_NR_PORTS];
 
+	rewind_queue(p);
 	if (p->port[port] == EVU_QUEUED_ENABLED)
 		enable(p, port);
 	else
@@ -72,6 +81,7 @@ static void forget_event(struct evu_process *p, evtchn_port_t port)
 				p->queue[from % EVU_NR_PORTS];
 	}
 	p->tail = to;
+	rewind_queue(p);
 }
 
 /* --- ports ------------------------------------------------------------------ */
@@ -279,7 +289,7 @@ static int attach(struct evu_process *p)
 static void release(struct evu_process *p)
 {
 	(void)pthread_mutex_destroy(&p->lock);
-	free(p);
+	(void)munmap(p, sizeof(*p));
 }
 
 /* A child has a copy of everything, but not the collector. */
@@ -290,7 +300,8 @@ static int close_process(struct xenevtchn_handle *h)
 	if (p->pid != getpid()) {
 		evu_wait_abandon(p);
 		evp_abandon(p->g);
-		free(p); /* the lock may be held for ever */
+		/* The lock may be held for ever. */
+		(void)munmap(p, sizeof(*p));
 		return 0;
 	}
 	evu_wait_end(p);
@@ -314,16 +325,18 @@ static const struct evu_ops ops = {
 
 static struct evu_process *make(void)
 {
-	struct evu_process *p = calloc(1, sizeof(*p));
+	/* Mostly for ports that never are: these pages are never used. */
+	struct evu_process *p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (!p)
+	if (p == MAP_FAILED)
 		return NULL;
 	p->h.ops = &ops;
 	p->pid = getpid();
 	p->fd = p->kick = p->record = -1;
 	if (!pthread_mutex_init(&p->lock, NULL))
 		return p;
-	free(p);
+	(void)munmap(p, sizeof(*p));
 	return NULL;
 }
 

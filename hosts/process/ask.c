@@ -133,6 +133,7 @@ bool evp_is_open(struct evp_guest *g, evtchn_port_t port, int *rc)
 	if (*rc)
 		return false;
 	evp_chans_lock(g);
+	evp_hear_of(g, port);
 	g->chan[port].open = true;
 	evp_chans_unlock(g);
 	return true;

@@ -250,6 +250,11 @@ struct evp_guest *evp_guest_new(void)
 
 	if (!g)
 		return NULL;
+	g->chan = evp_new_pages(EVP_NR_PORTS * sizeof(*g->chan));
+	if (!g->chan) {
+		free(g);
+		return NULL;
+	}
 	g->control = g->epoll = g->nudge = g->timer = g->timerfd = -1;
 	g->counts_fd = -1;
 	g->nr_vcpus = 1;
@@ -322,6 +327,7 @@ void evp_abandon(struct evp_guest *g)
 	free(g->evg_vcpu);
 	free(g->evg_port);
 	free(g->evg_irq);
+	(void)munmap(g->chan, EVP_NR_PORTS * sizeof(*g->chan));
 	free(g);
 }
 
@@ -394,7 +400,7 @@ void evp_get_stats(const struct evp_guest *g, struct evp_stats *s)
 		.hypercalls = evb_u64_load_relaxed(&c->hypercalls),
 	};
 	add(s, &c->closed);
-	for (port = 0; port < EVP_NR_PORTS; port++)
+	for (port = 0; port < evp_end_port(g); port++)
 		add(s, &c->port[port]);
 	s->sent_lane -= s->sent_local + s->sent_broker;
 }

@@ -179,7 +179,12 @@ struct evp_guest {
 	struct evp_lane **lane;
 	struct evp_lane *broker; /* one of them */
 	uint32_t nr_lanes, nr_hot, max_lanes;
-	struct evp_chan chan[EVP_NR_PORTS];
+	/*
+	 * EVP_NR_PORTS of them, of which only those of ports we have heard of
+	 * cost memory: these are below @end_port, written under @lock.
+	 */
+	struct evp_chan *chan;
+	evb_u32 end_port;
 	uint32_t nr_timers; /* of all vCPUs, that are set */
 	int timerfd;	    /* -1: not needed yet */
 	int64_t timerfd_at; /* when it becomes readable */
@@ -201,6 +206,19 @@ struct evp_guest {
 
 /* Between what a thread does and what its own signal handler does. */
 #define evp_barrier() __asm__ volatile("" : : : "memory")
+
+/* All ports we have heard of are below it.  Relaxed: who has to see, has locks. */
+static inline uint32_t evp_end_port(const struct evp_guest *g)
+{
+	return evb_u32_load_relaxed(&g->end_port);
+}
+
+/* We hear of @port. */
+static inline void evp_hear_of(struct evp_guest *g, evtchn_port_t port)
+{
+	if (port >= evp_end_port(g))
+		evb_u32_store_relaxed(&g->end_port, port + 1);
+}
 
 /* Something happened once more. */
 static inline void evp_note(const struct evp_guest *g, evb_u64 *count)
@@ -373,6 +391,9 @@ int evp_guest_settle(struct evp_guest *g, struct evp_packet *p, uint32_t domid,
 		     uint64_t lane);
 
 /* --- wait.c ----------------------------------------------------------------- */
+
+/* Memory, all zero, that costs nothing until it is used; NULL: no more. */
+void *evp_new_pages(size_t size);
 
 /* A lane, all zero; NULL: no memory.  And its end. */
 struct evp_lane *evp_lane_new(void);

@@ -36,9 +36,13 @@ static void answer(struct evp_guest *g, enum evp_type type, uint64_t link,
 		g->news = true; /* to the end of what it said */
 }
 
+/* The broker only tells of ports that exist. */
 static struct evp_chan *chan_of(struct evp_guest *g, uint32_t port)
 {
-	return port < EVP_NR_PORTS ? &g->chan[port] : NULL;
+	if (port >= EVP_NR_PORTS)
+		return NULL;
+	evp_hear_of(g, port);
+	return &g->chan[port];
 }
 
 /* --- lanes ------------------------------------------------------------------ */
@@ -97,7 +101,7 @@ static void on_lane_gone(struct evp_guest *g, const struct evp_packet *p)
 	if (!l || !l->out)
 		return;
 	evp_lane_drain(g, l);
-	for (port = 0; port < EVP_NR_PORTS; port++) {
+	for (port = 0; port < evp_end_port(g); port++) {
 		if (g->chan[port].lane == l)
 			leave_lane(&g->chan[port]);
 	}

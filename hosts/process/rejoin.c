@@ -89,7 +89,7 @@ static void take_last_words(struct evp_guest *g)
 	uint64_t bits;
 	uint32_t word;
 
-	for (word = 0; word * 64 < EVP_NR_PORTS; word++) {
+	for (word = 0; word * 64 < evp_end_port(g); word++) {
 		bits = evp_port_take_word(l, word);
 		for (; bits; bits = evb_without_lowest_bit(bits))
 			evp_post(g, word * 64 + evb_lowest_bit(bits));
@@ -161,7 +161,7 @@ static bool claim_all(const struct evp_guest *g, int fd)
 	struct evp_claims m = {.count = 0};
 	uint32_t port;
 
-	for (port = 1; port < EVP_NR_PORTS; port++) {
+	for (port = 1; port < evp_end_port(g); port++) {
 		if (!g->chan[port].kind)
 			continue;
 		if (m.count == EVP_CLAIMS_PER_PAGE) {
@@ -182,7 +182,7 @@ static void drop_unreturned(struct evp_guest *g)
 	uint32_t port;
 
 	evp_chans_lock(g);
-	for (port = 1; port < EVP_NR_PORTS; port++) {
+	for (port = 1; port < evp_end_port(g); port++) {
 		struct evp_chan *ch = &g->chan[port];
 
 		if (!ch->kind || !ch->unreturned)
@@ -215,7 +215,7 @@ static void mark_kept(struct evp_guest *g)
 		l->kept = false;
 		if (!l->old || is_dead(l->peer_pid))
 			continue;
-		for (port = 1; port < EVP_NR_PORTS && !l->kept; port++)
+		for (port = 1; port < evp_end_port(g) && !l->kept; port++)
 			l->kept = g->chan[port].kind == EVTCHNSTAT_unbound &&
 				  g->chan[port].domid == l->peer_domid;
 	}
@@ -352,7 +352,7 @@ static void lose_users(struct evp_guest *g, const struct evp_lane *l)
 	uint32_t port;
 
 	evp_chans_lock(g);
-	for (port = 1; port < EVP_NR_PORTS; port++) {
+	for (port = 1; port < evp_end_port(g); port++) {
 		struct evp_chan *ch = &g->chan[port];
 
 		if (ch->lane != l)
@@ -381,7 +381,7 @@ static void deliver_strays(struct evp_guest *g, const struct evp_lane *l)
 {
 	uint32_t port;
 
-	for (port = 1; port < EVP_NR_PORTS; port++) {
+	for (port = 1; port < evp_end_port(g); port++) {
 		if (g->chan[port].kind == EVTCHNSTAT_interdomain &&
 		    g->chan[port].domid == l->peer_domid)
 			evp_post(g, port);

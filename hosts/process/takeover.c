@@ -75,8 +75,12 @@ static void note_ports(struct evp_guest *g, const uint64_t *bits)
 {
 	uint32_t port;
 
-	for (port = 0; port < EVP_NR_PORTS; port++)
-		g->chan[port].open = bits[port / 64] & 1ull << port % 64;
+	for (port = 0; port < EVP_TAKEN_WORDS * 64; port++) {
+		if (!(bits[port / 64] & 1ull << port % 64))
+			continue;
+		g->chan[port].open = true;
+		evp_hear_of(g, port);
+	}
 }
 
 static int take_over(struct evp_guest *g, int fd)
@@ -120,7 +124,7 @@ int evp_take_over(struct evp_guest **out, int fd)
 
 int evp_next_port(const struct evp_guest *g, uint32_t from)
 {
-	for (; from < EVP_NR_PORTS; from++) {
+	for (; from < evp_end_port(g); from++) {
 		if (g->chan[from].open)
 			return (int)from;
 	}

@@ -55,7 +55,7 @@ static void make_hot(struct evp_guest *g, struct evp_lane *l)
 	swap(g, l->index, g->nr_hot++);
 }
 
-static void *new_pages(size_t size)
+void *evp_new_pages(size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -68,7 +68,7 @@ static int grow(struct evp_guest *g)
 {
 	size_t size = g->max_lanes * sizeof(struct evp_lane *);
 	void *p = size ? mremap(g->lane, size, 2 * size, MREMAP_MAYMOVE)
-		       : new_pages(EVP_PAGE_SIZE);
+		       : evp_new_pages(EVP_PAGE_SIZE);
 
 	if (!p || p == MAP_FAILED)
 		return -ENOMEM;
@@ -102,7 +102,7 @@ void evp_lane_remove(struct evp_guest *g, struct evp_lane *l)
 
 struct evp_lane *evp_lane_new(void)
 {
-	struct evp_lane *l = new_pages(sizeof(*l));
+	struct evp_lane *l = evp_new_pages(sizeof(*l));
 
 	if (l)
 		l->bell = -1;
@@ -408,7 +408,7 @@ bool evp_is_alone(const struct evp_guest *g)
 	if (g->control >= 0 || g->nr_lanes > 1 || g->nr_vcpus > 1 ||
 	    evp_timers_next(g) != EVP_NO_DEADLINE)
 		return false;
-	for (port = 1; port < EVP_NR_PORTS && g->path[0]; port++) {
+	for (port = 1; port < evp_end_port(g) && g->path[0]; port++) {
 		if (g->chan[port].kind)
 			return false;
 	}
