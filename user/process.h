@@ -20,7 +20,7 @@
 
 struct evp_guest;
 
-#define EVU_NR_PORTS EVTCHN_2L_NR_CHANNELS_64
+#define EVU_NR_PORTS EVTCHN_FIFO_NR_CHANNELS
 
 /* A port of this handle.  All but ENABLED are masked in the guest library. */
 enum evu_port {

@@ -136,7 +136,7 @@ static int lend_memory(struct evp_guest *g)
 	g->shared = page;
 	evc_words_init(&g->words, page, EVC_WIDTH_64);
 	g->counts = evp_counts_new(&g->counts_fd);
-	g->evg_port = calloc(EVP_NR_PORTS, sizeof(*g->evg_port));
+	g->evg_port = calloc(EVTCHN_2L_NR_CHANNELS_64, sizeof(*g->evg_port));
 	g->evg_irq = calloc(EVP_NR_IRQS, sizeof(*g->evg_irq));
 	if (!g->counts || !g->evg_port || !g->evg_irq)
 		return -ENOMEM;
@@ -148,7 +148,7 @@ static int init_guest(struct evp_guest *g)
 	struct evg_config c = {.shared_info = g->shared,
 			       .layout = EVG_LAYOUT_X86_64,
 			       .port = g->evg_port,
-			       .nr_ports = EVP_NR_PORTS,
+			       .nr_ports = EVTCHN_2L_NR_CHANNELS_64,
 			       .vcpu = g->evg_vcpu,
 			       .nr_vcpus = g->nr_vcpus,
 			       .irq = g->evg_irq,

@@ -17,7 +17,10 @@
 #include <abi/event_channel.h>
 #include <base/atomic.h>
 
-#define EVP_COUNTS_PORTS EVTCHN_2L_NR_CHANNELS_64
+/*
+ * Only those counted are really there: so nobody goes through all of them.
+ */
+#define EVP_COUNTS_PORTS EVTCHN_FIFO_NR_CHANNELS
 
 /* Of a port, since it was opened. */
 struct evp_port_counts {

@@ -52,7 +52,7 @@
 #include "mutex.h"
 #include "trace.h"
 
-#define EVP_NR_PORTS EVTCHN_2L_NR_CHANNELS_64
+#define EVP_NR_PORTS EVTCHN_FIFO_NR_CHANNELS
 #define EVP_NR_IRQS  1024
 
 /* What a hypercall returns that the broker should do, when it is gone. */

@@ -64,6 +64,7 @@
 
 #include <stdint.h>
 
+#include <abi/event_channel.h>
 #include <abi/xen.h>
 
 #define EVP_MAGIC    0x43564531u /* "1EVC" */
@@ -208,7 +209,8 @@ struct evp_reattach {
 	struct evp_attach_req who; /* with the header; no ANY */
 	uint64_t former;	   /* the broker that ended */
 	uint16_t limit;		   /* RESTRICTed to it, or EVP_DOMID_ANY */
-	uint16_t pad[3];
+	uint8_t fifo;		   /* 1: it uses FIFO event channels */
+	uint8_t pad[5];
 };
 
 struct evp_claim {
@@ -222,7 +224,8 @@ struct evp_claim {
 };
 
 #define EVP_CLAIMS_PER_PAGE 200
-#define EVP_CLAIM_PAGES	    64 /* of one attachment, at most */
+/* Of one attachment, at most. */
+#define EVP_CLAIM_PAGES (EVTCHN_FIFO_NR_CHANNELS / EVP_CLAIMS_PER_PAGE + 1)
 
 /* @count of the claims are sent. */
 struct evp_claims {
@@ -380,15 +383,13 @@ struct evp_attached {
 	uint64_t lane; /* from the broker to here */
 };
 
-#define EVP_TAKEN_WORDS 64
-
 /* Descriptors as those of ATTACHED. */
 struct evp_taken_over {
 	struct evp_hdr hdr;
 	uint32_t domid;
-	uint32_t pad;
+	uint32_t
+		nr_ports; /* open, and of this attachment: as many GIVENs follow */
 	uint64_t lane;
-	uint64_t port[EVP_TAKEN_WORDS]; /* bits: open, and of this attachment */
 };
 
 struct evp_result {

@@ -66,6 +66,7 @@ EVTCHND_SRCS := \
 	hosts/process/broker/requests.c \
 	hosts/process/broker/takeover.c \
 	hosts/process/broker/virq.c \
+	hosts/process/broker/width.c \
 	hosts/process/kick.c \
 	hosts/process/lane.c \
 	hosts/process/port_lane.c \

@@ -71,16 +71,20 @@ static int ask(int fd, struct evp_packet *p)
 	return rc;
 }
 
-static void note_ports(struct evp_guest *g, const uint64_t *bits)
+/* Until all ports are known: they are what the broker tells of first. */
+static int hear_of_ports(struct evp_guest *g, uint32_t nr_ports)
 {
-	uint32_t port;
+	struct evp_packet p;
+	int rc;
 
-	for (port = 0; port < EVP_TAKEN_WORDS * 64; port++) {
-		if (!(bits[port / 64] & 1ull << port % 64))
-			continue;
-		g->chan[port].open = true;
-		evp_hear_of(g, port);
+	while (nr_ports) {
+		rc = evp_recv_packet(g->control, &p, 0);
+		if (rc)
+			return evp_fail(-ENOTCONN, "the broker is gone");
+		nr_ports -= p.u.hdr.type == EVP_GIVEN;
+		evp_on_news(g, &p);
 	}
+	return 0;
 }
 
 static int take_over(struct evp_guest *g, int fd)
@@ -95,9 +99,7 @@ static int take_over(struct evp_guest *g, int fd)
 	g->inherited = true;
 	rc = evp_guest_settle(g, &p, m->domid, m->lane);
 	evp_packet_close_fds(&p);
-	if (!rc)
-		note_ports(g, m->port);
-	return rc;
+	return rc ? rc : hear_of_ports(g, m->nr_ports);
 }
 
 int evp_take_over(struct evp_guest **out, int fd)

@@ -306,13 +306,17 @@ static void wrong_messages_end_the_connection(void **state)
 
 static void all_ports_and_no_more(void **state)
 {
+	bool all = getenv("EVC_LONG") != NULL;
+	uint32_t end = all ? EVTCHN_FIFO_NR_CHANNELS : 5000;
 	int fd = session(1);
 	uint32_t i;
 
 	(void)state;
-	for (i = 1; i < EVTCHN_2L_NR_CHANNELS_64; i++)
+	/* Nobody's memory has to have room for them. */
+	for (i = 1; i < end; i++)
 		assert_int_equal(make(fd, 2, NULL), i);
-	assert_int_equal(do_port(fd, EVP_PORT_ALLOC, 2, 0), -ENOSPC);
+	if (all)
+		assert_int_equal(do_port(fd, EVP_PORT_ALLOC, 2, 0), -ENOSPC);
 	assert_int_equal(do_port(fd, EVP_PORT_CLOSE, 1, 4000), 0);
 	assert_int_equal(make(fd, 2, "last"), 4000);
 	(void)close(fd);

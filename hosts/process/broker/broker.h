@@ -43,13 +43,14 @@
 #include "policy.h"
 #include "sources.h"
 
-#define EVD_MAX_CONNS	 8192
-#define EVD_MAX_ATTS	 1024 /* of one domain */
-#define EVD_MAX_DOMAINS	 4096
-#define EVD_RESERVE	 8	    /* one of 8 is left to our user and root */
-#define EVD_MAX_QUEUE	 (1u << 20) /* bytes waiting for one peer to read */
-#define EVD_MAX_AWAITED	 64	    /* unanswered news before links stop */
-#define EVD_MSGS_IN_TURN 16	    /* of one peer before others get theirs */
+#define EVD_MAX_CONNS	   8192
+#define EVD_MAX_ATTS	   1024 /* of one domain */
+#define EVD_MAX_DOMAINS	   4096
+#define EVD_RESERVE	   8 /* one of 8 is left to our user and root */
+#define EVD_MAX_QUEUE	   (1u << 20) /* bytes waiting for one peer to read */
+#define EVD_QUEUE_PER_PORT 256	      /* bytes more, for each of its domain */
+#define EVD_MAX_AWAITED	   64	      /* unanswered news before links stop */
+#define EVD_MSGS_IN_TURN   16	      /* of one peer before others get theirs */
 /* Socket, epoll, bell, counts, the domain's counts, one in flight. */
 #define EVD_FDS_PER_CONN 6
 #define EVD_FDS_PER_ATT	 3 /* epoll, bell, counts */
@@ -58,7 +59,7 @@
 #define EVD_MAX_REGIONS	 8192  /* descriptors kept for grants: grants.h */
 #define EVD_IDLE_MS	 10000 /* look again whether nobody wants us */
 #define EVD_RETRY_MS	 1000 /* accept again after running out of descriptors */
-#define EVD_NR_PORTS	 EVTCHN_2L_NR_CHANNELS_64
+#define EVD_NR_PORTS	 EVTCHN_FIFO_NR_CHANNELS
 #define EVD_NR_BUCKETS	 (EVD_NR_PORTS / EVC_BUCKET_PORTS)
 
 enum evd_state {
@@ -136,9 +137,6 @@ enum evd_work {
 struct evd_dom {
 	struct evc_domain core;
 	struct evc_vcpu vcpu[EVP_VCPUS_MAX];
-	struct evc_channel *bucket[EVD_NR_BUCKETS];
-	struct evd_port *port[EVD_NR_BUCKETS];
-	uint64_t map[EVC_MAP_WORDS(EVD_NR_BUCKETS)];
 	evb_u32 pirq_port[EVP_NR_LINES];
 	uint64_t may_bind[EVP_NR_LINES / 64]; /* lines */
 	void *page;
@@ -160,6 +158,13 @@ struct evd_dom {
 	char name[EVP_NAME_MAX];
 	struct evd_table *grants; /* NULL: never had any */
 	uint8_t handle[16];	  /* tells it from the next one of its number */
+	/*
+	 * Last, and in this order: of a domain with few ports only the first
+	 * pages of it are ever used.
+	 */
+	uint64_t map[EVC_MAP_WORDS(EVD_NR_BUCKETS)];
+	struct evc_channel
+		*bucket[EVD_NR_BUCKETS]; /* and evd_ports: evd_port() */
 };
 
 struct evd_att {
@@ -168,6 +173,7 @@ struct evd_att {
 	struct evd_att *next; /* of the same domain */
 	char name[EVP_NAME_MAX];
 	uint32_t nr_vcpus;
+	uint32_t nr_ports; /* that its ABI has room for: width.c */
 	int epoll;
 	int bell;
 	int counts;		    /* what it counts, or -1 */
@@ -189,6 +195,7 @@ struct evd_pair {
 	int bell[2];			  /* of the lane into att[i] */
 	uint32_t nr_live;		  /* links that may be sent on */
 	uint64_t used[2][EVP_LANE_WORDS]; /* slots */
+	uint32_t nr_used[2];
 };
 
 enum evd_phase {
@@ -266,6 +273,7 @@ struct evd_broker {
 	uint32_t nr_bytes; /* pages mapped for grants.h */
 	/* The hypercall being executed: whose, and what is guest memory in it. */
 	struct evd_att *caller;
+	bool keeps; /* what it opens will be nobody's */
 	uint8_t *arg;
 	uint32_t arg_len;
 };
@@ -392,7 +400,10 @@ void evd_att_strip(struct evd_att *a);
 /* Tell the other ends of all pairs that their lanes lead nowhere. */
 void evd_pairs_drop(struct evd_att *a);
 
-/* The pair between two attachments, made if need be.  NULL: no room. */
+/*
+ * A pair between two attachments with a free slot in each lane, made if need
+ * be.  NULL: no room.
+ */
 struct evd_pair *evd_pair_get(struct evd_broker *b, struct evd_att *x,
 			      struct evd_att *y);
 /* One more link uses it, and one less. */
@@ -402,8 +413,8 @@ void evd_pair_unuse(struct evd_pair *p);
 /* Which side of the pair is @a? */
 unsigned int evd_pair_side(const struct evd_pair *p, const struct evd_att *a);
 
-/* A free slot in the lane into att[side], or -1; and its return. */
-int evd_slot_take(struct evd_pair *p, unsigned int side);
+/* A free slot in the lane into att[side]: there is one.  And its return. */
+uint32_t evd_slot_take(struct evd_pair *p, unsigned int side);
 void evd_slot_put(struct evd_pair *p, unsigned int side, uint32_t slot);
 
 /* --- link.c ----------------------------------------------------------------- */
@@ -529,6 +540,18 @@ extern const struct evc_deliver evd_deliver;
 
 /* Raise an event on a port through the broker's lane, or park it. */
 void evd_post(struct evd_dom *d, evtchn_port_t port);
+
+/* --- width.c ---------------------------------------------------------------- */
+
+/* How many ports can @d have, for whom the next one opened will be? */
+uint32_t evd_room_for_ports(const struct evd_dom *d);
+
+/* EVTCHNOP_init_control by @a, as @r says: 0 or -XEN_E... */
+int evd_init_control(struct evd_att *a, struct evp_result *r);
+
+/* @a uses the 2-level ABI; or FIFO. */
+void evd_be_2l(struct evd_att *a);
+void evd_be_fifo(struct evd_att *a);
 
 /* --- notice.c --------------------------------------------------------------- */
 

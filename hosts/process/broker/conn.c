@@ -110,12 +110,20 @@ static int send_now(struct evd_conn *c, const void *msg, size_t len,
 	return 0;
 }
 
+/* Who has many ports may have to hear of each of them. */
+static size_t queue_limit(const struct evd_conn *c)
+{
+	size_t nr_ports = c->att ? c->dom->core.ports.nr_open : 0;
+
+	return EVD_MAX_QUEUE + nr_ports * EVD_QUEUE_PER_PORT;
+}
+
 static void queue(struct evd_conn *c, const void *msg, size_t len,
 		  const int *fd, unsigned int nr_fds)
 {
 	struct evd_out *o = NULL;
 
-	if (c->out_bytes + len <= EVD_MAX_QUEUE &&
+	if (c->out_bytes + len <= queue_limit(c) &&
 	    evd_may_have(c->broker, c->account->uid, EVD_QUEUE, len) &&
 	    (!nr_fds ||
 	     evd_may_have(c->broker, c->account->uid, EVD_DESCRIPTORS, nr_fds)))

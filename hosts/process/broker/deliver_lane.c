@@ -82,8 +82,7 @@ static bool is_busy_lane(struct evc_domain *d, struct evc_channel *ch)
 
 static uint32_t nr_ports_lane(const struct evc_domain *d)
 {
-	(void)d;
-	return EVD_NR_PORTS;
+	return evd_room_for_ports(d->host);
 }
 
 const struct evc_deliver evd_deliver = {

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "broker.h"
 #include "kept.h"
@@ -25,11 +26,20 @@ struct evd_dom *evd_dom_from(struct evd_broker *b, uint32_t domid)
 	return evd_dom_find(b, domid);
 }
 
+/* evc_host.c puts them there. */
+static struct evd_port *ports_behind(const struct evc_channel *bucket)
+{
+	return (struct evd_port *)(uintptr_t)(bucket + EVC_BUCKET_PORTS);
+}
+
 struct evd_port *evd_port(struct evd_dom *d, evtchn_port_t port)
 {
-	if (port >= EVD_NR_PORTS || !d->port[port / EVC_BUCKET_PORTS])
+	const struct evc_channel *bucket;
+
+	if (port >= EVD_NR_PORTS)
 		return NULL;
-	return &d->port[port / EVC_BUCKET_PORTS][port % EVC_BUCKET_PORTS];
+	bucket = d->bucket[port / EVC_BUCKET_PORTS];
+	return bucket ? ports_behind(bucket) + port % EVC_BUCKET_PORTS : NULL;
 }
 
 /* --- making ----------------------------------------------------------------- */
@@ -38,14 +48,13 @@ static void free_dom(struct evd_dom *d)
 {
 	uint32_t i;
 
-	for (i = 0; i < EVD_NR_BUCKETS; i++) {
+	/* Ports exist from 0 up. */
+	for (i = 0; i < EVD_NR_BUCKETS && d->bucket[i]; i++)
 		free(d->bucket[i]);
-		free(d->port[i]);
-	}
 	evd_table_put(d->grants);
 	evd_counts_free(d);
 	free(d->page);
-	free(d);
+	(void)munmap(d, sizeof(*d));
 }
 
 static int init_core(struct evd_dom *d, uint32_t domid)
@@ -74,9 +83,10 @@ static int init_core(struct evd_dom *d, uint32_t domid)
 static int make(struct evd_broker *b, uint32_t domid, const char *name,
 		struct evd_dom **out)
 {
-	struct evd_dom *d = calloc(1, sizeof(*d));
+	struct evd_dom *d = mmap(NULL, sizeof(*d), PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (!d)
+	if (d == MAP_FAILED)
 		return -ENOMEM;
 	d->broker = b;
 	/* The core wants a page; delivery goes elsewhere. */

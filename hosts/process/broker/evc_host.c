@@ -74,7 +74,15 @@ bool evc_host_upcall_enabled(struct evc_vcpu *v)
 	return false;
 }
 
-/* The broker's records come with the channels they belong to. */
+/* The broker's records come with the channels they belong to, behind them. */
+#define SIZE                \
+	(EVC_BUCKET_PORTS * \
+	 (sizeof(struct evc_channel) + sizeof(struct evd_port)))
+
+_Static_assert(SIZE % 64 == 0, "as aligned_alloc() wants it");
+_Static_assert(sizeof(struct evc_channel) % _Alignof(struct evd_port) == 0,
+	       "aligned");
+
 struct evc_channel *evc_host_bucket(struct evc_domain *d, uint32_t index)
 {
 	struct evd_dom *dom = d->host;
@@ -84,19 +92,15 @@ struct evc_channel *evc_host_bucket(struct evc_domain *d, uint32_t index)
 
 	if (index >= EVD_NR_BUCKETS)
 		return NULL;
-	ch = aligned_alloc(64, EVC_BUCKET_PORTS * sizeof(*ch));
-	p = calloc(EVC_BUCKET_PORTS, sizeof(*p));
-	if (!ch || !p) {
-		free(ch);
-		free(p);
+	ch = aligned_alloc(64, SIZE);
+	if (!ch)
 		return NULL;
-	}
-	memset(ch, 0, EVC_BUCKET_PORTS * sizeof(*ch));
+	memset(ch, 0, SIZE);
+	p = (struct evd_port *)(ch + EVC_BUCKET_PORTS);
 	for (i = 0; i < EVC_BUCKET_PORTS; i++) {
 		p[i].dom = dom;
 		p[i].port = index * EVC_BUCKET_PORTS + i;
 	}
-	dom->port[index] = p;
 	return ch;
 }
 

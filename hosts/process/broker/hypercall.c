@@ -135,6 +135,16 @@ static void own_ipi(struct evd_conn *c, evtchn_port_t port)
 	evd_send(a->conn, &m, sizeof(m), NULL, 0);
 }
 
+/* Its own domain: all its ports are closed, and so it is as new. */
+static void end_reset(struct evd_conn *c, const struct evp_result *r)
+{
+	union argument a;
+
+	get_argument(&a, r);
+	if (c->att && !r->rc && named(c, a.reset.dom) == c->dom)
+		evd_be_2l(c->att);
+}
+
 /* What was opened or connected by this?  Its news precedes the result. */
 static void follow_up(struct evd_conn *c, uint32_t cmd,
 		      const struct evp_result *r)
@@ -159,6 +169,9 @@ static void follow_up(struct evd_conn *c, uint32_t cmd,
 		break;
 	case EVTCHNOP_bind_ipi:
 		own_ipi(c, a.ipi.port);
+		break;
+	case EVTCHNOP_reset:
+		end_reset(c, r);
 		break;
 	case EVTCHNOP_send:
 		/* It came here because it has no link, or no longer. */
@@ -199,6 +212,8 @@ static bool is_too_much(const struct evd_conn *c, uint32_t cmd)
 
 static int perform(struct evd_conn *c, uint32_t cmd, struct evp_result *r)
 {
+	if (cmd == EVTCHNOP_init_control && c->att)
+		return evd_init_control(c->att, r);
 	if (evd_is_off_limits(c->att, cmd, r))
 		return -XEN_EACCES;
 	if (is_foreign(c, cmd, r))
@@ -215,7 +230,9 @@ int evd_call(struct evd_conn *c, uint32_t cmd, void *op, size_t len)
 	int rc;
 
 	memcpy(r.arg, op, len);
+	c->broker->keeps = true;
 	rc = perform(c, cmd, &r);
+	c->broker->keeps = false;
 	memcpy(op, r.arg, len);
 	get_argument(&a, &r);
 	if (!rc && cmd == EVTCHNOP_bind_interdomain)
@@ -261,6 +278,7 @@ void evd_hypercall_continue(struct evd_conn *c)
 		return;
 	c->resetting = false;
 	c->broker->nr_resetting--;
+	end_reset(c, &c->reset);
 	answer(c, &c->reset, c->reset_seq);
 }
 

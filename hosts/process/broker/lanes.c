@@ -153,6 +153,7 @@ int evd_attach(struct evd_conn *c, struct evd_dom *d,
 	}
 	memcpy(a->name, m->name, sizeof(a->name));
 	a->nr_vcpus = m->nr_vcpus;
+	evd_be_2l(a);
 	join(a, c, d);
 	if (epoll >= 0)
 		a->nr_claim_pages = EVP_CLAIM_PAGES;
@@ -301,12 +302,18 @@ static int equip_pair(struct evd_pair *p)
 	return 0;
 }
 
+static bool has_slots(const struct evd_pair *p)
+{
+	return p->nr_used[0] < EVP_LANE_SLOTS && p->nr_used[1] < EVP_LANE_SLOTS;
+}
+
+/* Two have more than one pair when they have more channels than slots. */
 static struct evd_pair *find_pair(const struct evd_att *x,
 				  const struct evd_att *y)
 {
 	struct evd_pair *p = x->pairs;
 
-	while (p && p->att[!evd_pair_side(p, x)] != y)
+	while (p && (p->att[!evd_pair_side(p, x)] != y || !has_slots(p)))
 		p = p->next[evd_pair_side(p, x)];
 	return p;
 }
@@ -349,22 +356,21 @@ struct evd_pair *evd_pair_get(struct evd_broker *b, struct evd_att *x,
 
 /* --- slots ------------------------------------------------------------------ */
 
-int evd_slot_take(struct evd_pair *p, unsigned int side)
+uint32_t evd_slot_take(struct evd_pair *p, unsigned int side)
 {
 	uint64_t *used = p->used[side];
-	unsigned int i, bit;
+	uint32_t i = 0, bit;
 
-	for (i = 0; i < EVP_LANE_WORDS; i++) {
-		if (used[i] == UINT64_MAX)
-			continue;
-		bit = (unsigned int)__builtin_ctzll(~used[i]);
-		used[i] |= 1ull << bit;
-		return (int)(i * 64 + bit);
-	}
-	return -1;
+	while (used[i] == UINT64_MAX)
+		i++;
+	bit = (uint32_t)__builtin_ctzll(~used[i]);
+	used[i] |= 1ull << bit;
+	p->nr_used[side]++;
+	return i * 64 + bit;
 }
 
 void evd_slot_put(struct evd_pair *p, unsigned int side, uint32_t slot)
 {
 	p->used[side][slot / 64] &= ~(1ull << slot % 64);
+	p->nr_used[side]--;
 }

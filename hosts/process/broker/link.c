@@ -81,23 +81,14 @@ static void enter(struct evd_link *l)
 }
 
 /* Slots in both directions. */
-static bool take_slots(struct evd_link *l)
+static void take_slots(struct evd_link *l)
 {
-	int slot[2];
 	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
 		l->side[i] = evd_pair_side(l->pair, l->att[i]);
-		slot[i] = evd_slot_take(l->pair, l->side[i]);
-		l->slot[i] = (uint32_t)slot[i];
+		l->slot[i] = evd_slot_take(l->pair, l->side[i]);
 	}
-	if (slot[0] >= 0 && slot[1] >= 0)
-		return true;
-	for (i = 0; i < 2; i++) {
-		if (slot[i] >= 0)
-			evd_slot_put(l->pair, l->side[i], l->slot[i]);
-	}
-	return false;
 }
 
 static bool is_patient(const struct evd_att *a)
@@ -112,7 +103,9 @@ static bool equip(struct evd_broker *b, struct evd_link *l)
 	if (!is_patient(l->att[0]) || !is_patient(l->att[1]))
 		return false;
 	l->pair = evd_pair_get(b, l->att[0], l->att[1]);
-	return l->pair && take_slots(l);
+	if (l->pair)
+		take_slots(l);
+	return l->pair != NULL;
 }
 
 static void tell_both(const struct evd_link *l)

@@ -238,6 +238,7 @@ static bool is_refuted(struct evd_dom *d, const struct evp_claim *m)
 struct fill {
 	uint64_t taken[EVD_NR_PORTS / 64];
 	uint64_t nr;
+	evtchn_port_t end; /* one more than the highest */
 };
 
 /* Make @port the lowest free one.  False: it is not free. */
@@ -252,6 +253,7 @@ static bool reach(struct evd_dom *d, evtchn_port_t port, struct fill *f)
 			break;
 		f->taken[got / 64] |= 1ull << got % 64;
 		f->nr++;
+		f->end = got + 1;
 	}
 	(void)evc_close(&d->core, got);
 	evd_links_sync(d->broker);
@@ -262,9 +264,14 @@ static void unfill(struct evd_dom *d, const struct fill *f)
 {
 	evtchn_port_t port;
 
-	for (port = 1; port < EVD_NR_PORTS; port++) {
-		if (f->taken[port / 64] & 1ull << port % 64)
+	uint64_t left;
+	uint32_t i;
+
+	for (i = 0; i * 64 < f->end; i++) {
+		for (left = f->taken[i]; left; left &= left - 1) {
+			port = i * 64 + (uint32_t)__builtin_ctzll(left);
 			(void)evc_close(&d->core, port);
+		}
 	}
 	evd_links_sync(d->broker);
 }
@@ -389,9 +396,11 @@ void evd_claims(struct evd_conn *c, const struct evp_claims *m, size_t len)
 		return;
 	}
 	a->nr_claim_pages = m->last ? 0 : a->nr_claim_pages - 1;
+	c->broker->caller = a;
 	for (i = 0; i < m->count; i++)
 		claim(a, &m->claim[i], &f);
 	unfill(a->dom, &f);
+	c->broker->caller = NULL;
 	if (!m->last)
 		return;
 	evd_own_all(a);

@@ -195,7 +195,8 @@ static void on_reattach(struct evd_conn *c, const union request *m,
 {
 	const struct evp_reattach *r = &m->reattach;
 
-	if (!is_good(&r->who) || r->who.domid >= DOMID_FIRST_RESERVED) {
+	if (!is_good(&r->who) || r->who.domid >= DOMID_FIRST_RESERVED ||
+	    r->fifo > 1) {
 		evd_doom(c, "bad REATTACH");
 	} else if (r->former == c->broker->id) {
 		evd_refuse(c, m->hdr.seq, -EPERM,
@@ -204,6 +205,8 @@ static void on_reattach(struct evd_conn *c, const union request *m,
 		p->nr_fds = 0;
 		attach(c, &r->who, p->fd[0]);
 	}
+	if (c->att && r->fifo)
+		evd_be_fifo(c->att);
 	if (c->att)
 		c->att->limit = r->limit; /* after the last claim */
 	else

@@ -21,8 +21,6 @@
 
 #include "broker.h"
 
-_Static_assert(EVP_TAKEN_WORDS * 64 == EVD_NR_PORTS, "a bit for each port");
-
 /* From now on nothing is awaited of the old program, and nothing reaches it. */
 static void forget_old(struct evd_att *a)
 {
@@ -50,7 +48,7 @@ static void answer(struct evd_conn *c, uint32_t seq, uint64_t lane, int memfd,
 
 	for (port = 1; (p = evd_port(c->dom, port)); port++) {
 		if (p->att == c->att)
-			m.port[port / 64] |= 1ull << port % 64;
+			m.nr_ports++;
 	}
 	evp_hdr_init(&m.hdr, EVP_TAKEN_OVER, sizeof(m), seq);
 	evd_send(c, &m, sizeof(m), fd, 2);
@@ -75,10 +73,21 @@ static void begin_anew(struct evd_conn *c)
 	for (port = 1; (p = evd_port(c->dom, port)); port++) {
 		if (p->att != c->att)
 			continue;
-		evd_tell_given(c->att, port);
 		evd_link_try(c->dom, port);
 		tell_if_ipi(c, port);
 		evd_post(c->dom, port);
+	}
+}
+
+/* Before anything else is said of them. */
+static void give_again(struct evd_att *a)
+{
+	const struct evd_port *p;
+	evtchn_port_t port;
+
+	for (port = 1; (p = evd_port(a->dom, port)); port++) {
+		if (p->att == a)
+			evd_tell_given(a, port);
 	}
 }
 
@@ -106,5 +115,6 @@ void evd_take_over(struct evd_conn *c, uint32_t seq)
 	a->lane = fresh.lane;
 	answer(c, seq, lane, memfd, epoll);
 	evd_tell_place(a);
+	give_again(a);
 	begin_anew(c);
 }
