@@ -31,8 +31,6 @@
  * that also tells whether the word was LINKED: there is nothing to try again
  * and nothing to give up.
  */
-#include "deliver_fifo.h"
-
 #include <evc/evc.h>
 
 #include "channel.h"

@@ -20,7 +20,6 @@
 #include <evc/evc.h>
 
 #include "channel.h"
-#include "deliver_fifo.h"
 #include "locking.h"
 #include "port_table.h"
 #include "send.h"

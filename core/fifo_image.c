@@ -18,7 +18,6 @@
  */
 #include <evc/evc.h>
 
-#include "deliver_fifo.h"
 #include "fifo.h"
 #include "image.h"
 #include "locking.h"

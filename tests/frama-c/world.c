@@ -11,8 +11,6 @@
  */
 #include "world.h"
 
-#include "core/deliver_fifo.h"
-
 volatile uint32_t anything;
 volatile uint64_t anything_64;
 

@@ -5,8 +5,6 @@
  */
 #include "tests/interleave/world.h"
 
-#include "core/deliver_fifo.h"
-
 #define BIT(n)	((uint32_t)1 << (n))
 #define PENDING BIT(EVTCHN_FIFO_PENDING)
 #define MASKED	BIT(EVTCHN_FIFO_MASKED)

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "core/channel.h"
-#include "core/deliver_fifo.h"
 #include "core/locking.h"
 #include "core/port_table.h"
 #include "core/send.h"

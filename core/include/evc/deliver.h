@@ -9,7 +9,8 @@
  *
  * The 2-level functions are also offered bare (evc_2l_post and friends), for
  * a host that keeps a shared_info page of its own and wants delivery without
- * the state machine.  The process host does so in every attached process.
+ * the state machine.  The process host does so in every attached process; and
+ * with evc_deliver_fifo, whose needs are said below.
  */
 #ifndef EVC_DELIVER_H
 #define EVC_DELIVER_H
@@ -78,6 +79,26 @@ struct evc_deliver {
 };
 
 extern const struct evc_deliver evc_deliver_2l;
+
+/*
+ * The FIFO ABI, posted by deliver_fifo.c.  A host may use it without the rest of
+ * the core (it then needs the hook evc_host_relax() only), on objects of its
+ * own, zeroed but for what is read here:
+ *
+ *   domain   fifo; machine, with xen_4_17 false
+ *   fifo     vcpu; array[]: the pages that were given, NULL for the others
+ *   vcpu     id, its index in fifo->vcpu; fifo, the entry there
+ *   fifo's   control: the guest's block, NULL before it was given; queue[] is
+ *   vcpu     not touched by the host
+ *   channel  domain, port; vcpu and priority, which may change at any time
+ *
+ * Posts, unmasks and clears may come from any number of CPUs at once.  What the
+ * host does to array[] or control, or to take a page away, it does while there
+ * are none; then it empties the queues: tail 0, fifo_last 0.
+ * An event for a port without page is parked in the channel: the host posts
+ * again when the page is there.
+ */
+extern const struct evc_deliver evc_deliver_fifo;
 
 /*
  * Describe the 2-level words of a shared_info page of the given width.
