@@ -41,19 +41,49 @@ static void init_vcpus(struct evg_guest *g)
 	}
 }
 
+static void forget_irqs(struct evg_guest *g)
+{
+	uint32_t i;
+
+	for (i = 0; i < g->nr_irqs; i++)
+		g->irq[i] = (struct evg_irq){.references = 0};
+}
+
 static void forget_all(struct evg_guest *g)
 {
 	uint32_t i;
 
 	for (i = 0; i < g->nr_lent; i++)
 		evg_port_reset(g, i);
-	for (i = 0; i < g->nr_irqs; i++)
-		g->irq[i] = (struct evg_irq){.references = 0};
+	forget_irqs(g);
+}
+
+/* As evg_port_reset() of each, for a table that is zero and fresh vCPUs. */
+static void give_all_to_first(struct evg_guest *g)
+{
+	uint32_t i;
+
+	for (i = 1; i < g->nr_lent && i < EVG_NR_WORDS * 32; i++)
+		(void)evb_test_and_set_bit(g->vcpu[0].own, i);
+}
+
+static void init_ports(struct evg_guest *g, bool are_zero)
+{
+	uint32_t i;
+
+	if (are_zero) {
+		give_all_to_first(g);
+		return;
+	}
+	for (i = 0; i < g->nr_lent; i++)
+		g->port[i] = (struct evg_port){.masked = false};
+	for (i = 0; i < g->nr_lent; i++)
+		evg_port_reset(g, i);
 }
 
 int evg_init(struct evg_guest *g, const struct evg_config *c)
 {
-	uint32_t i, limit;
+	uint32_t limit;
 	int rc = check_config(c);
 
 	if (rc)
@@ -81,9 +111,8 @@ int evg_init(struct evg_guest *g, const struct evg_config *c)
 	init_vcpus(g);
 	if (g->fifo)
 		evg_fifo_init(g);
-	for (i = 0; i < g->nr_lent; i++)
-		g->port[i] = (struct evg_port){.masked = false};
-	forget_all(g);
+	init_ports(g, c->ports_are_zero);
+	forget_irqs(g);
 
 	return 0;
 }

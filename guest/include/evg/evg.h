@@ -183,6 +183,11 @@ struct evg_config {
 	 */
 	struct evg_port *port;
 	uint32_t nr_ports;
+	/*
+	 * @port is all zero: evg_init() does not touch it, so that a large table
+	 * may be memory that is there only once it is written to.
+	 */
+	bool ports_are_zero;
 	/* One or more.  Those that are not up yet cost their memory only. */
 	struct evg_vcpu *vcpu;
 	uint32_t nr_vcpus;
