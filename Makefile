@@ -163,8 +163,8 @@ $(LIB)/libevc.a: $(BUILD)/obj/libevc.o
 	$(archive)
 $(LIB)/libevg.a: $(BUILD)/obj/libevg.o
 	$(archive)
-# A process uses 2-level delivery without the rest of the core.
-EVP_ALL := $(EVP_SRCS) core/deliver_2l.c
+# A process uses delivery without the rest of the core.
+EVP_ALL := $(EVP_SRCS) core/deliver_2l.c core/deliver_fifo.c
 $(LIB)/libevp.a: $(call objs,$(EVP_ALL))
 	$(archive)
 

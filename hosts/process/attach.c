@@ -135,10 +135,10 @@ static int lend_memory(struct evp_guest *g)
 		return -ENOMEM;
 	g->shared = page;
 	evc_words_init(&g->words, page, EVC_WIDTH_64);
+	evb_u32_store(&g->nr_2l, g->words.nr_ports);
 	g->counts = evp_counts_new(&g->counts_fd);
-	g->evg_port = calloc(EVTCHN_2L_NR_CHANNELS_64, sizeof(*g->evg_port));
 	g->evg_irq = calloc(EVP_NR_IRQS, sizeof(*g->evg_irq));
-	if (!g->counts || !g->evg_port || !g->evg_irq)
+	if (!g->counts || !g->evg_irq)
 		return -ENOMEM;
 	return lend_vcpus(g);
 }
@@ -147,14 +147,16 @@ static int init_guest(struct evp_guest *g)
 {
 	struct evg_config c = {.shared_info = g->shared,
 			       .layout = EVG_LAYOUT_X86_64,
-			       .port = g->evg_port,
-			       .nr_ports = EVTCHN_2L_NR_CHANNELS_64,
 			       .vcpu = g->evg_vcpu,
 			       .nr_vcpus = g->nr_vcpus,
 			       .irq = g->evg_irq,
 			       .nr_irqs = EVP_NR_IRQS,
+			       .budget = EVTCHN_2L_NR_CHANNELS_64,
 			       .host = g};
-	int rc = evg_init(&g->evg, &c);
+	int rc = evp_lend(g, &c);
+
+	if (!rc)
+		rc = evg_init(&g->evg, &c);
 
 	/* In place, before anybody but this thread comes in. */
 	g->callback = enter;
@@ -321,11 +323,12 @@ void evp_abandon(struct evp_guest *g)
 	evp_counts_free(g->counts);
 	evp_trace_close(g);
 	evp_lanes_free(g);
+	evp_fifo_free(g);
+	evp_lent_free(g);
 	if (g->shared)
 		(void)munmap(g->shared, EVP_PAGE_SIZE);
 	free(g->vcpu);
 	free(g->evg_vcpu);
-	free(g->evg_port);
 	free(g->evg_irq);
 	(void)munmap(g->chan, EVP_NR_PORTS * sizeof(*g->chan));
 	free(g);

@@ -11,7 +11,10 @@
  *   notice.c      being told of a peer's end
  *   rejoin.c      the broker ended: back to its successor
  *   wait.c        collecting from lanes, sleeping
- *   upcall.c      posting, and upcalls: at safe points, or by a signal
+ *   deliver.c     posting: an event becomes a pending port
+ *   fifo.c        FIFO event channels: switching over, and back
+ *   lent.c        memory for the guest library's tables
+ *   upcall.c      upcalls: at safe points, or by a signal
  *   vcpu.c        which thread is which vCPU, and waking one of them
  *   guarded.c     collecting and sleeping when there is more than one thread
  *   trace.c       what happens, written down for `evtchn trace`
@@ -151,10 +154,15 @@ struct evp_guest {
 	struct evp_vcpu *vcpu;
 	struct evg_vcpu *evg_vcpu;
 	uint32_t nr_vcpus;
-	struct evg_port *evg_port;
+	struct evp_lent *lent; /* lent.c */
 	struct evg_irq *evg_irq;
 	struct shared_info *shared;
 	struct evc_words words;
+	/* deliver.c: ports below it are in @words; 4096, or 0: a FIFO guest. */
+	evb_u32 nr_2l;
+	struct evp_fifo *fifo; /* NULL: 2-level */
+	/* Ports with an event that waits for their array page. */
+	evb_u32 parked[EVTCHN_FIFO_NR_CHANNELS / 32];
 	void (*callback)(void);
 	domid_t domid;
 	int control; /* -1: the broker is gone */
@@ -262,7 +270,7 @@ static inline void evp_trace_end(struct evp_guest *g, uint64_t at,
 		evp_trace_stop(g, at, kind);
 }
 
-/* --- upcall.c --------------------------------------------------------------- */
+/* --- deliver.c -------------------------------------------------------------- */
 
 static inline evb_u8 *evp_upcall_flag(const struct evp_vcpu *v)
 {
@@ -288,6 +296,33 @@ static inline void evp_arrive(struct evp_guest *g, enum evp_trace_kind how,
 
 /* The same for one that the guest unmasks. */
 void evp_unmask(struct evp_guest *g, evtchn_port_t port);
+
+/* @port was closed.  True: an event was pending. */
+bool evp_forget_event(struct evp_guest *g, evtchn_port_t port);
+
+/* For @v, the calling thread's.  Locks: not its chans. */
+bool evp_is_pending(const struct evp_vcpu *v, evtchn_port_t port);
+
+/* --- fifo.c ----------------------------------------------------------------- */
+
+/* The hypercalls of these names. */
+int evp_init_control(struct evp_guest *g, void *arg);
+int evp_expand_array(struct evp_guest *g, const void *arg);
+int evp_set_priority(struct evp_guest *g, const void *arg);
+
+/* EVTCHNOP_reset, as @arg says, was done: back to 2-level.  Locks: guest. */
+void evp_note_reset(struct evp_guest *g, const void *arg);
+
+/* The guest is no more. */
+void evp_fifo_free(struct evp_guest *g);
+
+/* --- lent.c ----------------------------------------------------------------- */
+
+/* Fill in what the guest library is lent for ports.  0 or -ENOMEM. */
+int evp_lend(struct evp_guest *g, struct evg_config *c);
+void evp_lent_free(struct evp_guest *g);
+
+/* --- upcall.c --------------------------------------------------------------- */
 
 /* Would an upcall be taken now?  And take them. */
 static inline bool evp_is_deliverable(const struct evp_vcpu *v)

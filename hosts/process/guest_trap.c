@@ -316,12 +316,6 @@ static const struct op ops[] = {
 				VCPU_OF(bind_vcpu)},
 	[EVTCHNOP_unmask] = {sizeof(struct evtchn_unmask), false, 0, 0},
 	[EVTCHNOP_reset] = {sizeof(struct evtchn_reset), false, 0, 0},
-	[EVTCHNOP_init_control] = {sizeof(struct evtchn_init_control), true, 0,
-				   0},
-	[EVTCHNOP_expand_array] = {sizeof(struct evtchn_expand_array), false, 0,
-				   0},
-	[EVTCHNOP_set_priority] = {sizeof(struct evtchn_set_priority), false, 0,
-				   0},
 	[EVTCHNOP_reset_cont] = {sizeof(struct evtchn_reset), false, 0, 0},
 };
 
@@ -442,6 +436,8 @@ static int ask_and_note(struct evp_guest *g, unsigned int cmd, void *buf)
 		note_opened(g, cmd, buf);
 	if (!rc && cmd == EVTCHNOP_alloc_unbound)
 		note_allocated(g, buf);
+	if (!rc && cmd == EVTCHNOP_reset)
+		evp_note_reset(g, buf);
 	evp_guest_unlock(g);
 	return rc;
 }
@@ -471,6 +467,12 @@ static int event_channel_op(struct evp_vcpu *v, unsigned int cmd, void *arg)
 		return op_send(v, arg);
 	case EVTCHNOP_unmask:
 		return op_unmask(v->guest, arg);
+	case EVTCHNOP_init_control:
+		return evp_init_control(v->guest, arg);
+	case EVTCHNOP_expand_array:
+		return evp_expand_array(v->guest, arg);
+	case EVTCHNOP_set_priority:
+		return evp_set_priority(v->guest, arg);
 	default: /* a number, not a state */
 		return op_by_broker(v->guest, cmd, arg);
 	}

@@ -234,8 +234,7 @@ static void on_closed(struct evp_guest *g, const struct evp_packet *p)
 
 	if (!ch)
 		return;
-	pending = m->port < g->words.nr_ports &&
-		  evb_test_and_clear_bit(g->words.pending, m->port);
+	pending = evp_forget_event(g, m->port);
 	if (ch->lane) {
 		evp_lane_name_slot(ch->lane, ch->slot_in, EVP_SLOT_DEAD);
 		if (pending && m->unasked)

@@ -113,8 +113,7 @@ static bool is_over(const struct evp_vcpu *v, const void *ctx)
 	if (p->nr != 1 && evb_u32_load(&v->posted) != p->seen)
 		return true;
 	for (i = 0; i < p->nr; i++) {
-		if (p->port[i] < v->guest->words.nr_ports &&
-		    evb_test_bit(v->guest->words.pending, p->port[i]))
+		if (evp_is_pending(v, p->port[i]))
 			return true;
 	}
 	return false;

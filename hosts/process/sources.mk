@@ -12,11 +12,14 @@ EVP_CONTROL_SRCS := \
 EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/ask.c \
 	hosts/process/attach.c \
+	hosts/process/deliver.c \
+	hosts/process/fifo.c \
 	hosts/process/guarded.c \
 	hosts/process/guest_trap.c \
 	hosts/process/kick.c \
 	hosts/process/lane.c \
 	hosts/process/port_lane.c \
+	hosts/process/lent.c \
 	hosts/process/news.c \
 	hosts/process/grant.c \
 	hosts/process/grant_copy.c \

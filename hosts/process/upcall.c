@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Posting, and upcalls: at safe points, or by a signal.
+ * Upcalls: at safe points, or by a signal.
  *
- * evp_post() does what the hypervisor does: pending bit, selector bit, upcall
- * flag, and whoever set the flag tells the vCPU (vcpu.c).  What the vCPU does
- * about it is here.
+ * Whoever posts (deliver.c) sets the upcall flag, and who found it clear tells the
+ * vCPU (vcpu.c).  What the vCPU does about it is here.
  *
  * The signal is the interrupt wire.  It says nothing but "look at your flag",
  * so one that comes late, or for nothing, does no harm; and it is sent after the
@@ -18,7 +17,7 @@
  * Handler and interrupted code are one thread, so all that could part them is
  * the compiler: evp_barrier() stands where it must not.
  *
- * Reading order: posting, upcalls, inside, the signal.
+ * Reading order: upcalls, inside, the signal.
  */
 #include <errno.h>
 #include <signal.h>
@@ -26,55 +25,6 @@
 #include "guest.h"
 
 #define MAX_UPCALLS 16 /* in a row, at one safe point */
-
-/* --- posting ---------------------------------------------------------------- */
-
-/* Of a guarded guest, so that the plain one's post stays short. */
-static void tell(struct evp_vcpu *v, unsigned int due)
-{
-	bool raised = false;
-
-	/* MO-UPCALL: selector is set; pairs with upcall.c evg_upcall_take() */
-	if (due & EVC_RAISE)
-		raised = !evb_u8_xchg(evp_upcall_flag(v), 1);
-	if (due & EVC_NEW)
-		(void)evb_u32_add(&v->posted, 1);
-	/* MO-BLOCK: flag and count are set; then, is the vCPU asleep? */
-	if (due)
-		evp_notice(v, raised);
-	/* MO-POLL: pending is set; then, does anybody poll? */
-	if (due & EVC_NEW && evb_u32_load(&v->guest->nr_polling))
-		evp_notice_pollers(v->guest);
-}
-
-void evp_post(struct evp_guest *g, evtchn_port_t port)
-{
-	struct evp_vcpu *v =
-		&g->vcpu[evb_u32_load_relaxed(&g->chan[port].vcpu)];
-	unsigned int due =
-		evc_2l_post(&g->words, evb_ptr_load_acquire(&v->info), port);
-
-	if (due & EVC_NEW)
-		evp_note(g, &g->counts->port[port].events);
-	if (g->guarded) {
-		tell(v, due);
-		return;
-	}
-	/* MO-UPCALL: selector is set; pairs with upcall.c evg_upcall_take() */
-	if (due & EVC_RAISE)
-		(void)evb_u8_xchg(evp_upcall_flag(v), 1);
-	if (due & EVC_NEW)
-		evb_u32_store_relaxed(&v->posted,
-				      evb_u32_load_relaxed(&v->posted) + 1);
-}
-
-void evp_unmask(struct evp_guest *g, evtchn_port_t port)
-{
-	struct evp_vcpu *v =
-		&g->vcpu[evb_u32_load_relaxed(&g->chan[port].vcpu)];
-
-	tell(v, evc_2l_unmask(&g->words, evb_ptr_load_acquire(&v->info), port));
-}
 
 /* --- upcalls ---------------------------------------------------------------- */
 
