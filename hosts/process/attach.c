@@ -135,7 +135,7 @@ static int lend_memory(struct evp_guest *g)
 		return -ENOMEM;
 	g->shared = page;
 	evc_words_init(&g->words, page, EVC_WIDTH_64);
-	evb_u32_store(&g->nr_2l, g->words.nr_ports);
+	g->nr_2l = g->words.nr_ports;
 	g->counts = evp_counts_new(&g->counts_fd);
 	g->evg_irq = calloc(EVP_NR_IRQS, sizeof(*g->evg_irq));
 	if (!g->counts || !g->evg_irq)

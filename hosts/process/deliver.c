@@ -56,7 +56,7 @@ static void tell(struct evp_vcpu *v, unsigned int due)
 static struct evc_channel *channel_of(const struct evp_guest *g,
 				      evtchn_port_t port)
 {
-	struct evp_fifo *f = g->fifo;
+	struct evp_fifo *f = evp_fifo_of(g);
 	uint32_t vcpu = evb_u32_load_relaxed(&g->chan[port].vcpu);
 
 	if (!f || !evp_fifo_has_page(f, port))
@@ -90,7 +90,7 @@ void evp_post(struct evp_guest *g, evtchn_port_t port)
 	struct evp_vcpu *v;
 	unsigned int due;
 
-	if (port >= evb_u32_load_relaxed(&g->nr_2l)) {
+	if (port >= g->nr_2l) {
 		post_fifo(g, port);
 		return;
 	}
@@ -124,7 +124,7 @@ void evp_unmask(struct evp_guest *g, evtchn_port_t port)
 {
 	struct evp_vcpu *v;
 
-	if (port >= evb_u32_load_relaxed(&g->nr_2l)) {
+	if (port >= g->nr_2l) {
 		unmask_fifo(g, port);
 		return;
 	}
@@ -139,9 +139,10 @@ static bool forget_fifo(struct evp_guest *g, evtchn_port_t port)
 {
 	bool pending = evb_test_and_clear_bit(g->parked, port);
 	struct evc_channel *ch = channel_of(g, port);
+	struct evp_fifo *f = evp_fifo_of(g);
 
-	if (g->fifo)
-		evb_u8_store_relaxed(&g->fifo->chan[port].priority,
+	if (f)
+		evb_u8_store_relaxed(&f->chan[port].priority,
 				     EVTCHN_FIFO_PRIORITY_DEFAULT);
 	if (!ch)
 		return pending;
@@ -152,7 +153,7 @@ static bool forget_fifo(struct evp_guest *g, evtchn_port_t port)
 
 bool evp_forget_event(struct evp_guest *g, evtchn_port_t port)
 {
-	if (port >= evb_u32_load_relaxed(&g->nr_2l))
+	if (port >= g->nr_2l)
 		return forget_fifo(g, port);
 	return evb_test_and_clear_bit(g->words.pending, port);
 }
@@ -170,8 +171,9 @@ bool evp_is_pending(const struct evp_vcpu *v, evtchn_port_t port)
 	struct evp_mutex *chans = &g->vcpu[v->evg->id].chans;
 	bool pending;
 
-	if (port < evb_u32_load(&g->nr_2l))
-		return evb_test_bit(g->words.pending, port);
+	if (!evp_fifo_of(g))
+		return port < g->words.nr_ports &&
+		       evb_test_bit(g->words.pending, port);
 	if (!g->guarded)
 		return is_pending_fifo(g, port);
 	evp_mutex_lock(chans); /* its page may be about to go */

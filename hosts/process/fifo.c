@@ -60,9 +60,11 @@ static struct evp_fifo *new_fifo(void)
 
 void evp_fifo_free(struct evp_guest *g)
 {
-	if (g->fifo)
-		(void)munmap(g->fifo, sizeof(*g->fifo));
-	g->fifo = NULL;
+	struct evp_fifo *f = evp_fifo_of(g);
+
+	evb_ptr_store_release(&g->fifo, NULL);
+	if (f)
+		(void)munmap(f, sizeof(*f));
 }
 
 /* The channels of one page. */
@@ -123,8 +125,8 @@ static void switch_to_fifo(struct evp_guest *g, struct evp_fifo *f)
 {
 	uint32_t i;
 
-	g->fifo = f;
-	evb_u32_store(&g->nr_2l, 0);
+	evb_ptr_store_release(&g->fifo, f);
+	g->nr_2l = 0;
 	for (i = 0; i < g->words.nr_ports / 32; i++)
 		(void)evb_u32_or(&g->parked[i],
 				 evb_u32_load(&g->words.pending[i]));
@@ -134,7 +136,7 @@ static void switch_to_fifo(struct evp_guest *g, struct evp_fifo *f)
 static int give_control(struct evp_guest *g,
 			const struct evtchn_init_control *c)
 {
-	struct evp_fifo *f = g->fifo;
+	struct evp_fifo *f = evp_fifo_of(g);
 	unsigned char *page;
 
 	if (f && evb_ptr_load_acquire(&f->queues[c->vcpu].control))
@@ -147,7 +149,7 @@ static int give_control(struct evp_guest *g,
 	if (!f)
 		return -XEN_ENOMEM;
 	evb_ptr_store_release(&f->queues[c->vcpu].control, page + c->offset);
-	if (!g->fifo)
+	if (!evp_fifo_of(g))
 		switch_to_fifo(g, f);
 	return 0;
 }
@@ -155,7 +157,7 @@ static int give_control(struct evp_guest *g,
 static int init_control(struct evp_guest *g, struct evtchn_init_control *c)
 {
 	struct evtchn_init_control note = *c;
-	bool was_fifo = g->fifo;
+	bool was_fifo = evp_fifo_of(g);
 	int rc;
 
 	evp_chans_lock(g);
@@ -204,7 +206,7 @@ static void post_parked(struct evp_guest *g, uint32_t page)
 /* Locks: guest, all chans. */
 static int give_page(struct evp_guest *g, uint64_t frame)
 {
-	struct evp_fifo *f = g->fifo;
+	struct evp_fifo *f = evp_fifo_of(g);
 	unsigned char *page;
 
 	if (!f)
@@ -240,9 +242,11 @@ int evp_expand_array(struct evp_guest *g, const void *arg)
 /* The page of the port may be missing still. */
 static void prefer(struct evp_guest *g, const struct evtchn_set_priority *op)
 {
+	struct evp_fifo *f = evp_fifo_of(g);
+
 	evp_chans_lock(g);
-	set_up_page(g->fifo, op->port / EVC_FIFO_PAGE_PORTS);
-	evb_u8_store_relaxed(&g->fifo->chan[op->port].priority,
+	set_up_page(f, op->port / EVC_FIFO_PAGE_PORTS);
+	evb_u8_store_relaxed(&f->chan[op->port].priority,
 			     (uint8_t)op->priority);
 	evp_chans_unlock(g);
 }
@@ -253,7 +257,7 @@ static int set_priority(struct evp_guest *g,
 	int rc;
 	bool open = evp_is_open(g, op->port, &rc);
 
-	if (!g->fifo)
+	if (!evp_fifo_of(g))
 		return rc ? rc : -XEN_ENOSYS;
 	if (!open)
 		return rc ? rc : -XEN_EACCES;
@@ -283,7 +287,7 @@ static void leave(struct evp_guest *g)
 	uint32_t i;
 
 	evp_chans_lock(g);
-	evb_u32_store(&g->nr_2l, g->words.nr_ports);
+	g->nr_2l = g->words.nr_ports;
 	for (i = 0; i < EVTCHN_FIFO_NR_CHANNELS / 32; i++)
 		(void)evb_u32_xchg(&g->parked[i], 0);
 	evp_fifo_free(g);
@@ -295,6 +299,6 @@ void evp_note_reset(struct evp_guest *g, const void *arg)
 	struct evtchn_reset op;
 
 	memcpy(&op, arg, sizeof(op));
-	if (g->fifo && (op.dom == DOMID_SELF || op.dom == g->domid))
+	if (evp_fifo_of(g) && (op.dom == DOMID_SELF || op.dom == g->domid))
 		leave(g);
 }

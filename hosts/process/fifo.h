@@ -29,6 +29,12 @@ struct evp_fifo {
 	struct evc_channel chan[EVTCHN_FIFO_NR_CHANNELS];
 };
 
+/* NULL: a 2-level guest. */
+static inline struct evp_fifo *evp_fifo_of(const struct evp_guest *g)
+{
+	return evb_ptr_load_acquire(&g->fifo);
+}
+
 /* Has @port's page been given? */
 static inline bool evp_fifo_has_page(const struct evp_fifo *f,
 				     evtchn_port_t port)

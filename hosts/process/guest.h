@@ -159,8 +159,8 @@ struct evp_guest {
 	struct shared_info *shared;
 	struct evc_words words;
 	/* deliver.c: ports below it are in @words; 4096, or 0: a FIFO guest. */
-	evb_u32 nr_2l;
-	struct evp_fifo *fifo; /* NULL: 2-level */
+	uint32_t nr_2l;
+	evb_ptr fifo; /* struct evp_fifo, NULL: 2-level */
 	/* Ports with an event that waits for their array page. */
 	evb_u32 parked[EVTCHN_FIFO_NR_CHANNELS / 32];
 	void (*callback)(void);
