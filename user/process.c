@@ -12,6 +12,10 @@
  * told of an event of a port that is somebody else's by now; and a port is in
  * the queue at most once, so the queue cannot overflow.
  *
+ * A handle starts as a 2-level guest, and switches to FIFO event channels when the
+ * domain has no port left that it could have: that costs those with few ports
+ * nothing, and the order of the queue is that of the events either way.
+ *
  * Reading order: events, ports, opening.
  */
 #include "process.h"
@@ -22,7 +26,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <evg/evg.h>
+#include <evg/fifo.h>
 #include <evp/evp.h>
 
 #include "common.h"
@@ -135,6 +139,19 @@ static int adopt(struct evu_process *p, int rc, evtchn_port_t port)
 	return (int)port;
 }
 
+/* Ports of the ABI in use. */
+static uint32_t nr_ports(const struct evu_process *p)
+{
+	return evg_is_fifo(guest(p)) ? EVU_NR_PORTS : EVTCHN_2L_NR_CHANNELS_64;
+}
+
+/* No port is left that a 2-level guest can have?  True: try again. */
+static bool make_room(const struct evu_process *p, int rc)
+{
+	return rc == -XEN_ENOSPC && !evg_is_fifo(guest(p)) &&
+	       !evg_fifo_start(guest(p));
+}
+
 static int bind_unbound(struct xenevtchn_handle *h, uint32_t domid)
 {
 	struct evu_process *p = evu_process_of(h);
@@ -144,7 +161,10 @@ static int bind_unbound(struct xenevtchn_handle *h, uint32_t domid)
 	if (domid > UINT16_MAX)
 		return -ESRCH;
 	evu_enter(p);
-	rc = evg_alloc_unbound(guest(p), DOMID_SELF, (domid_t)domid, &port);
+	do
+		rc = evg_alloc_unbound(guest(p), DOMID_SELF, (domid_t)domid,
+				       &port);
+	while (make_room(p, rc));
 	rc = adopt(p, rc, port);
 	watch_peer(p, rc);
 	evu_leave(p);
@@ -161,7 +181,10 @@ static int bind_interdomain(struct xenevtchn_handle *h, uint32_t domid,
 	if (domid > UINT16_MAX)
 		return -ESRCH;
 	evu_enter(p);
-	rc = evg_bind_interdomain(guest(p), (domid_t)domid, remote, &port);
+	do
+		rc = evg_bind_interdomain(guest(p), (domid_t)domid, remote,
+					  &port);
+	while (make_room(p, rc));
 	rc = adopt(p, rc, port);
 	watch_peer(p, rc);
 	evu_leave(p);
@@ -175,7 +198,9 @@ static int bind_virq(struct xenevtchn_handle *h, uint32_t virq)
 	int rc;
 
 	evu_enter(p);
-	rc = evg_bind_virq(guest(p), virq, 0, &port);
+	do
+		rc = evg_bind_virq(guest(p), virq, 0, &port);
+	while (make_room(p, rc));
 	rc = adopt(p, rc, port);
 	evu_leave(p);
 	return rc;
@@ -186,10 +211,10 @@ static int unbind(struct xenevtchn_handle *h, evtchn_port_t port)
 	struct evu_process *p = evu_process_of(h);
 	int rc = -ENOTCONN;
 
-	if (port >= EVU_NR_PORTS)
-		return -EINVAL;
 	evu_enter(p);
-	if (is_ours(p, port)) {
+	if (port >= nr_ports(p)) {
+		rc = -EINVAL;
+	} else if (is_ours(p, port)) {
 		p->port[port] = EVU_NOT_OURS;
 		forget_event(p, port);
 		rc = evu_result(evg_close(guest(p), port));
@@ -375,10 +400,13 @@ int evu_process_open(struct xenevtchn_handle **h, bool keep)
 /* Each has an event pending, so each is in the queue afterwards. */
 static int adopt_ports(struct evu_process *p)
 {
+	bool many = evp_next_port(p->g, EVTCHN_2L_NR_CHANNELS_64) >= 0;
 	int port = evp_next_port(p->g, 1);
 	int rc = 0;
 
 	evu_enter(p);
+	if (many)
+		rc = evu_result(evg_fifo_start(guest(p)));
 	for (; port >= 0 && rc >= 0;
 	     port = evp_next_port(p->g, (uint32_t)port + 1))
 		rc = adopt(p, 0, (evtchn_port_t)port);
