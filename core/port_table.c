@@ -14,9 +14,11 @@
  *   map[1]  a bit per word of map[0], 1 = that word is not zero
  *   map[2]  one word, a bit per word of map[1]
  *
- * Ports without a bucket are free, too.  With 131,072 ports the levels have
- * 2,048, 32 and 1 words, so taking, giving back and finding are a handful of
- * instructions whatever the number of ports.
+ * Ports that do not exist are free, too, and above all that do: the maps are
+ * about those that exist, so of a large table only the part in use is ever
+ * written.  With 131,072 ports the levels have 2,048, 32 and 1 words, so taking,
+ * giving back and finding are a handful of instructions whatever the number of
+ * ports.
  *
  * Finding and taking are separate: an operation finds a port, checks
  * everything else, and takes it when nothing can fail any more.  Only a grown
@@ -95,6 +97,7 @@ static int grow(struct evc_domain *d)
 		ch[i].port = first + i;
 		ch[i].domain = d;
 		evb_ptr_store_release(&ch[i].vcpu, &d->vcpu[0]);
+		set_free(&d->ports, first + i);
 	}
 	d->ports.bucket[index] = ch;
 	/* MO-PORTS: pairs with evc_port_lookup() */
@@ -106,7 +109,6 @@ static int grow(struct evc_domain *d)
 int evc_ports_init(struct evc_domain *d, const struct evc_domain_config *c)
 {
 	struct evc_ports *p = &d->ports;
-	uint32_t port;
 	int rc;
 
 	p->bucket = c->bucket;
@@ -114,8 +116,6 @@ int evc_ports_init(struct evc_domain *d, const struct evc_domain_config *c)
 	p->map[0] = c->map;
 	p->map[1] = p->map[0] + c->nr_buckets;
 	p->map[2] = p->map[1] + (c->nr_buckets + 63) / 64;
-	for (port = 0; port < p->capacity; port++)
-		set_free(p, port);
 	rc = grow(d);
 	if (rc)
 		return rc;
@@ -163,11 +163,10 @@ int evc_port_find_free_locked(struct evc_domain *d, struct evc_channel **ch)
 		return -XEN_EINVAL;
 	for (; port < limit; port = next_free(&d->ports, port)) {
 		*ch = evc_port_lookup(d, port);
-		if (!*ch)
-			break;
 		if (!evc_deliver_of(d)->is_busy(d, *ch))
 			return 0;
 	}
+	port = evb_u32_load_relaxed(&d->ports.nr_valid);
 	if (port >= limit)
 		return -XEN_ENOSPC;
 	/* A port that did not exist has not been in a queue: never busy. */

@@ -337,8 +337,9 @@ static void make_ports(struct evc_ports *p, struct evc_channel **bucket,
 	p->nr_consumer = BETWEEN(0, NR_PORTS - 1);
 	p->nr_fixed = BETWEEN(0, NR_PORTS - 1);
 	p->map[0][0] = anything_64;
-	p->map[0][1] = anything_64;
-	p->map[1][0] = BETWEEN(0, 3);
+	/* Of ports that exist. */
+	p->map[0][1] = what & FREE ? 0 : anything_64;
+	p->map[1][0] = BETWEEN(0, what & FREE ? 1 : 3);
 	p->map[2][0] = BETWEEN(0, 1);
 }
 

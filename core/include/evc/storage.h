@@ -242,7 +242,7 @@ struct evc_machine {
  * @bucket       @nr_buckets (1..2048) pointers; those that are not NULL point
  *               to 64 zeroed channels lent in advance, the others are asked
  *               for with evc_host_bucket() when a port needs them
- * @map          EVC_MAP_WORDS(@nr_buckets) words
+ * @map          EVC_MAP_WORDS(@nr_buckets) words, zeroed
  * @pirq_port    @nr_pirqs words, NULL when 0
  * @max_port     highest port number the domain may have (EVC_NO_LIMIT: as
  *               many as its ABI and the lent buckets allow)
