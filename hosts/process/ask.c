@@ -39,6 +39,14 @@ static void lose(struct evp_guest *g)
 	evp_lose_broker(g);
 }
 
+/* After all claims: who asks waits for the broker anyway. */
+static bool say(struct evp_guest *g, const struct evp_hdr *m)
+{
+	if (g->claim_from && evp_claims_finish(g))
+		return false;
+	return !evp_send_packet(g->control, m, m->len, NULL, 0, 0);
+}
+
 /*
  * A broker that was dead before has not heard the question: the next one may.
  * One that dies later may have done it or not, so it is not asked again.
@@ -46,13 +54,13 @@ static void lose(struct evp_guest *g)
 static bool ask(struct evp_guest *g, const struct evp_hdr *m)
 {
 	if (g->control >= 0) {
-		if (!evp_send_packet(g->control, m, m->len, NULL, 0, 0))
+		if (say(g, m))
 			return true;
 		lose(g);
 	}
 	if (!evp_rejoin(g))
 		return false;
-	if (!evp_send_packet(g->control, m, m->len, NULL, 0, 0))
+	if (say(g, m))
 		return true;
 	lose(g);
 	return false;

@@ -10,6 +10,7 @@
  *   news.c        what the broker tells: lanes, connections, closings
  *   notice.c      being told of a peer's end
  *   rejoin.c      the broker ended: back to its successor
+ *   claims.c      ... and telling it what there is
  *   wait.c        collecting from lanes, sleeping
  *   deliver.c     posting: an event becomes a pending port
  *   fifo.c        FIFO event channels: switching over, and back
@@ -171,10 +172,14 @@ struct evp_guest {
 	char name[EVP_NAME_MAX];
 	char path[EVP_PATH_MAX]; /* where a broker may be; "": nowhere */
 	uint64_t broker_id;
-	uint16_t limit;	  /* evp_restrict(), or EVP_DOMID_ANY */
-	bool inherited;	  /* @control is to survive exec() */
-	bool joining;	  /* REATTACH is under way */
-	bool tend;	  /* evp_tend() has something to do */
+	uint16_t limit; /* evp_restrict(), or EVP_DOMID_ANY */
+	bool inherited; /* @control is to survive exec() */
+	bool joining;	/* REATTACH is under way */
+	bool tend;	/* evp_tend() has something to do */
+	/* claims.c */
+	uint32_t claim_from; /* the first port not claimed yet; 0: all are */
+	bool owes;	     /* ... an answer for which there was no room */
+	struct evp_link_msg owed;
 	int timer;	  /* -1, or when to try again, as a descriptor */
 	int64_t retry_at; /* and as a time */
 	int64_t backoff;
@@ -529,6 +534,20 @@ void evp_leave_old(struct evp_lane *l);
 
 /* Leaving for good without a broker: tell the peers by their lanes. */
 void evp_leave_all(struct evp_guest *g);
+
+/* --- claims.c --------------------------------------------------------------- */
+
+/*
+ * Claim all ports, as far as there is room, and go on when there is more; the
+ * rest at once, waiting: 0 or -errno; never.
+ */
+void evp_claims_begin(struct evp_guest *g);
+void evp_claims_go_on(struct evp_guest *g);
+int evp_claims_finish(struct evp_guest *g);
+void evp_claims_drop(struct evp_guest *g);
+
+/* While there are claims left: answer now, or when there is room. */
+int evp_claims_answer(struct evp_guest *g, const struct evp_link_msg *m);
 
 /* --- ask.c ------------------------------------------------------------------ */
 

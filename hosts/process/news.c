@@ -30,9 +30,15 @@ static void answer(struct evp_guest *g, enum evp_type type, uint64_t link,
 {
 	struct evp_link_msg m = {.link = link, .unheard = unheard};
 
+	int rc;
+
 	evp_hdr_init(&m.hdr, type, sizeof(m), 0);
-	if (g->control >= 0 &&
-	    evp_send_packet(g->control, &m, sizeof(m), NULL, 0, 0))
+	if (g->control < 0)
+		return;
+	rc = g->claim_from
+		     ? evp_claims_answer(g, &m)
+		     : evp_send_packet(g->control, &m, sizeof(m), NULL, 0, 0);
+	if (rc)
 		g->news = true; /* to the end of what it said */
 }
 
@@ -374,7 +380,7 @@ void evp_read_news(struct evp_guest *g)
 	int rc = 0;
 
 	g->news = false;
-	while (!rc && g->control >= 0) {
+	while (!rc && g->control >= 0 && !g->owes) {
 		rc = evp_recv_packet(g->control, &p, MSG_DONTWAIT);
 		if (!rc)
 			evp_on_news(g, &p);

@@ -200,7 +200,8 @@ struct evp_watch {
 /*
  * Become an attachment again after the broker ended.  Descriptor: the epoll
  * instance it has.  CLAIMs follow, without waiting for the answer: what was open
- * in it, ports ascending, and the last of them says so.  A claim that cannot be
+ * in it, ports ascending, and the last of them says so.  Until then nothing else
+ * is taken but COUNTS and the answers to news.  A claim that cannot be
  * met is answered by CLOSED.  One for a connected port opens it unbound, for the
  * peer; when the peer claims the other end the two are connected, and hear of it
  * by CONNECT.  PEER_LOST: that will not happen any more.

@@ -5,7 +5,7 @@
  * Going on needs nothing: lanes and bells are ours and the peers'.  Coming
  * back must never make an event wait, so nothing here waits for an answer: when
  * a socket is there, everything the broker has to know is said at once (HELLO,
- * REATTACH, CLAIMs), and what it answers is news like any other.
+ * REATTACH, CLAIMs: claims.c), and what it answers is news like any other.
  *
  * The new broker knows neither the lanes nor the slots in use, and takes
  * nobody's word for them.  It connects the ports that both ends claim anew, over
@@ -104,6 +104,7 @@ void evp_mourn(struct evp_guest *g)
 	for (i = 0; i < g->nr_lanes; i++)
 		g->lane[i]->old = g->lane[i]->out != NULL;
 	g->joining = false;
+	evp_claims_drop(g);
 	g->tend = true;
 	if (g->path[0])
 		try_later(g);
@@ -123,6 +124,7 @@ static bool say(int fd, void *msg, enum evp_type type, size_t len,
 static bool introduce(const struct evp_guest *g, int fd)
 {
 	struct evp_hello hello = {.hdr = {0}};
+	struct evp_counts_msg counts = {.hdr = {0}};
 	struct evp_reattach m = {
 		.who = {.domid = g->domid, .nr_vcpus = g->nr_vcpus},
 		.former = g->broker_id,
@@ -131,47 +133,9 @@ static bool introduce(const struct evp_guest *g, int fd)
 
 	memcpy(m.who.name, g->name, sizeof(m.who.name));
 	return say(fd, &hello, EVP_HELLO, sizeof(hello), NULL) &&
-	       say(fd, &m, EVP_REATTACH, sizeof(m), &g->epoll);
-}
-
-static struct evp_claim claim_of(const struct evp_chan *ch, uint32_t port)
-{
-	return (struct evp_claim){
-		.port = port,
-		.domid = ch->domid,
-		.kind = ch->kind,
-		.watched = ch->watched,
-		.number = ch->number,
-		.vcpu = evb_u32_load_relaxed(&ch->vcpu),
-		.pid = ch->lane ? ch->lane->peer_pid : 0,
-	};
-}
-
-static bool say_claims(int fd, struct evp_claims *m, bool last)
-{
-	size_t len = offsetof(struct evp_claims, claim) +
-		     m->count * sizeof(m->claim[0]);
-
-	m->last = last;
-	return say(fd, m, EVP_CLAIM, len, NULL);
-}
-
-static bool claim_all(const struct evp_guest *g, int fd)
-{
-	struct evp_claims m = {.count = 0};
-	uint32_t port;
-
-	for (port = 1; port < evp_end_port(g); port++) {
-		if (!g->chan[port].kind)
-			continue;
-		if (m.count == EVP_CLAIMS_PER_PAGE) {
-			if (!say_claims(fd, &m, false))
-				return false;
-			m.count = 0;
-		}
-		m.claim[m.count++] = claim_of(&g->chan[port], port);
-	}
-	return say_claims(fd, &m, true);
+	       say(fd, &m, EVP_REATTACH, sizeof(m), &g->epoll) &&
+	       (g->counts_fd < 0 ||
+		say(fd, &counts, EVP_COUNTS, sizeof(counts), &g->counts_fd));
 }
 
 /*
@@ -231,8 +195,7 @@ static bool say_all(struct evp_guest *g, int fd)
 		(void)fcntl(fd, F_SETFD, 0);
 	drop_unreturned(g);
 	mark_kept(g);
-	return introduce(g, fd) && claim_all(g, fd) &&
-	       !epoll_ctl(g->epoll, EPOLL_CTL_ADD, fd, &ev);
+	return introduce(g, fd) && !epoll_ctl(g->epoll, EPOLL_CTL_ADD, fd, &ev);
 }
 
 bool evp_rejoin(struct evp_guest *g)
@@ -245,6 +208,7 @@ bool evp_rejoin(struct evp_guest *g)
 		if (say_all(g, fd)) {
 			g->control = fd;
 			g->joining = true;
+			evp_claims_begin(g);
 			return true;
 		}
 		(void)close(fd);
@@ -272,7 +236,6 @@ void evp_on_reattached(struct evp_guest *g, struct evp_packet *p)
 	g->joining = false;
 	g->backoff = 0;
 	close_timer(g);
-	evp_lend_counts(g);
 }
 
 /* --- old lanes -------------------------------------------------------------- */
@@ -405,6 +368,8 @@ void evp_tend(struct evp_guest *g)
 
 	if (g->control < 0 && g->path[0] && evp_now() >= g->retry_at)
 		(void)evp_rejoin(g);
+	if (g->claim_from)
+		evp_claims_go_on(g);
 	while (i < g->nr_lanes) {
 		struct evp_lane *l = g->lane[i];
 
@@ -416,5 +381,5 @@ void evp_tend(struct evp_guest *g)
 		nr_old += l->old;
 		i++;
 	}
-	g->tend = g->control < 0 || g->joining || nr_old;
+	g->tend = g->control < 0 || g->joining || g->claim_from || nr_old;
 }

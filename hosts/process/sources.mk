@@ -14,6 +14,7 @@ EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/attach.c \
 	hosts/process/deliver.c \
 	hosts/process/fifo.c \
+	hosts/process/claims.c \
 	hosts/process/guarded.c \
 	hosts/process/guest_trap.c \
 	hosts/process/kick.c \

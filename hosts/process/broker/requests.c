@@ -523,13 +523,20 @@ static bool is_for_limited(uint16_t type)
 	       type == EVP_WATCH || type == EVP_COUNTS;
 }
 
+/* Who has more to claim has news already, which it answers. */
+static bool is_for_claimer(const struct row *row)
+{
+	return row->handle == on_claim || row->handle == on_answer ||
+	       row->handle == on_counts;
+}
+
 static const char *check(const struct evd_conn *c, const struct row *row,
 			 const struct evp_packet *p)
 {
 	if (row->open ? p->len < row->len : p->len != row->len)
 		return "a message of the wrong size";
 	if (!(row->states & 1u << c->state) ||
-	    (c->att && c->att->nr_claim_pages && row->handle != on_claim))
+	    (c->att && c->att->nr_claim_pages && !is_for_claimer(row)))
 		return "a message at the wrong moment";
 	if (c->att && c->att->is_limited && !is_for_limited(p->u.hdr.type))
 		return "a message of one who gave that right up";
