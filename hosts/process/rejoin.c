@@ -34,7 +34,7 @@
 
 #include <base/bits.h>
 
-#include "guest.h"
+#include "fifo.h"
 
 #define FIRST_RETRY_NS 10000000	 /* 10 ms after it ended; doubled up to */
 #define LAST_RETRY_NS  320000000 /* this */
@@ -129,6 +129,7 @@ static bool introduce(const struct evp_guest *g, int fd)
 		.who = {.domid = g->domid, .nr_vcpus = g->nr_vcpus},
 		.former = g->broker_id,
 		.limit = g->limit,
+		.fifo = evp_fifo_of(g) != NULL,
 	};
 
 	memcpy(m.who.name, g->name, sizeof(m.who.name));
