@@ -424,8 +424,6 @@ static int ask_and_note(struct evp_guest *g, unsigned int cmd, void *buf)
 	const struct op *op = &ops[cmd];
 	int rc;
 
-	if (cmd == EVTCHNOP_init_control)
-		return -XEN_EOPNOTSUPP;
 	evp_guest_lock(g);
 	rc = evp_ask_broker(g, cmd, buf, op->size);
 	if (!rc && cmd == EVTCHNOP_bind_virq)
