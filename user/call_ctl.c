@@ -40,18 +40,18 @@ static void fill(struct ctl_domain *d, const struct evp_dominfo_entry *e)
 /* The first domain from the one asked for up: so a tool finds the next one. */
 static int get_info(struct xencall_handle *h, struct ctl_domctl *c)
 {
-	struct evp_dominfo_entry page[EVP_DOMINFOS_PER_PAGE];
+	struct evp_dominfo_entry e;
 	uint32_t cursor = c->domid;
 	int n;
 
 	evp_session_resume(&h->s);
-	n = evp_session_dominfo(h->s.fd, &cursor, page);
+	n = evp_session_dominfo(h->s.fd, &cursor, &e, 1);
 	if (n < 0)
 		return n;
 	if (n == 0)
 		return -ESRCH;
-	fill(&c->u.info, &page[0]);
-	c->domid = page[0].domid;
+	fill(&c->u.info, &e);
+	c->domid = e.domid;
 	return 0;
 }
 
@@ -93,13 +93,16 @@ static int put_page(struct ctl_list *l, const struct evp_dominfo_entry *page,
 static int get_list(struct xencall_handle *h, struct ctl_list *l)
 {
 	struct evp_dominfo_entry page[EVP_DOMINFOS_PER_PAGE];
-	uint32_t cursor = l->first;
+	uint32_t want, cursor = l->first;
 	int n, rc = 0;
 
 	l->count = 0;
 	evp_session_resume(&h->s);
 	while (l->count < l->max && cursor != UINT32_MAX && !rc) {
-		n = evp_session_dominfo(h->s.fd, &cursor, page);
+		want = l->max - l->count;
+		if (want > EVP_DOMINFOS_PER_PAGE)
+			want = EVP_DOMINFOS_PER_PAGE;
+		n = evp_session_dominfo(h->s.fd, &cursor, page, want);
 		rc = n < 0 ? n : put_page(l, page, (uint32_t)n);
 	}
 	return rc;

@@ -248,10 +248,16 @@ struct evp_list {
 	uint32_t port;
 };
 
-/* What a control domain may know of the domains from the given one on. */
+#define EVP_DOMINFOS_PER_PAGE 64
+
+/*
+ * What a control domain may know of the domains from the given one on, @max of
+ * them at most: each costs the broker a look at all its processes.
+ */
 struct evp_dominfo {
 	struct evp_hdr hdr;
 	uint32_t domid;
+	uint32_t max; /* 1 to EVP_DOMINFOS_PER_PAGE */
 };
 
 enum evp_virq_op {
@@ -428,8 +434,6 @@ struct evp_dominfo_entry {
 	uint64_t cpu_ns; /* used by the processes attached now, since exec */
 	uint8_t handle[16];
 };
-
-#define EVP_DOMINFOS_PER_PAGE 64
 
 /* @count of the entries are sent. */
 struct evp_dominfo_page {

@@ -178,9 +178,10 @@ int evp_session_hypercall(int fd, uint32_t nr, uint32_t cmd, void *arg,
 	return 0;
 }
 
-int evp_session_dominfo(int fd, uint32_t *cursor, struct evp_dominfo_entry *e)
+int evp_session_dominfo(int fd, uint32_t *cursor, struct evp_dominfo_entry *e,
+			uint32_t max)
 {
-	struct evp_dominfo m = {.domid = *cursor};
+	struct evp_dominfo m = {.domid = *cursor, .max = max};
 	struct evp_packet p;
 	const struct evp_dominfo_page *r = (const void *)p.u.bytes;
 	int rc;
@@ -189,8 +190,8 @@ int evp_session_dominfo(int fd, uint32_t *cursor, struct evp_dominfo_entry *e)
 	rc = evp_ask(fd, &m, sizeof(m), &p, EVP_DOMINFO_PAGE,
 		     offsetof(struct evp_dominfo_page, entry));
 	if (!rc)
-		rc = evp_take_entries(&p, r->entry, r->count, e,
-				      EVP_DOMINFOS_PER_PAGE, sizeof(*e));
+		rc = evp_take_entries(&p, r->entry, r->count, e, max,
+				      sizeof(*e));
 	if (rc >= 0)
 		*cursor = r->next;
 	return rc;

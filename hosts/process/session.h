@@ -40,10 +40,11 @@ int evp_session_hypercall(int fd, uint32_t nr, uint32_t cmd, void *arg,
 			  size_t len, int *rc);
 
 /*
- * A page of domains, as evp_control_domains().  @e has room for
- * EVP_DOMINFOS_PER_PAGE.  Returns how many were filled in.
+ * A page of domains, as evp_control_domains().  @e has room for @max, which is 1
+ * to EVP_DOMINFOS_PER_PAGE.  Returns how many were filled in.
  *   -EPERM  this session's domain is not privileged
  */
-int evp_session_dominfo(int fd, uint32_t *cursor, struct evp_dominfo_entry *e);
+int evp_session_dominfo(int fd, uint32_t *cursor, struct evp_dominfo_entry *e,
+			uint32_t max);
 
 #endif /* EVP_SESSION_H */

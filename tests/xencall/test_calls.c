@@ -279,19 +279,19 @@ static void versions(void **state)
 static uint32_t invented; /* so many domains, 10 apart; 10 is dying */
 
 int __real_evp_session_dominfo(int fd, uint32_t *cursor,
-			       struct evp_dominfo_entry *e);
+			       struct evp_dominfo_entry *e, uint32_t max);
 int __wrap_evp_session_dominfo(int fd, uint32_t *cursor,
-			       struct evp_dominfo_entry *e);
+			       struct evp_dominfo_entry *e, uint32_t max);
 
 int __wrap_evp_session_dominfo(int fd, uint32_t *cursor,
-			       struct evp_dominfo_entry *e)
+			       struct evp_dominfo_entry *e, uint32_t max)
 {
 	uint32_t i, n = 0;
 
 	if (!invented)
-		return __real_evp_session_dominfo(fd, cursor, e);
+		return __real_evp_session_dominfo(fd, cursor, e, max);
 	for (i = (*cursor + 9) / 10; i < invented; i++) {
-		if (n == EVP_DOMINFOS_PER_PAGE)
+		if (n == max)
 			break;
 		memset(&e[n], 0, sizeof(e[n]));
 		e[n].domid = (uint16_t)(10 * i);

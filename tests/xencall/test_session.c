@@ -49,11 +49,9 @@ static int session_close(int fd, evtchn_port_t port)
 /* The first domain from @domid up. */
 static bool ask_info(int fd, uint32_t domid, struct evp_dominfo_entry *e)
 {
-	static struct evp_dominfo_entry page[EVP_DOMINFOS_PER_PAGE];
-	int n = evp_session_dominfo(fd, &domid, page);
+	int n = evp_session_dominfo(fd, &domid, e, 1);
 
 	CHECK(n >= 0);
-	*e = page[0];
 	return n > 0;
 }
 
@@ -91,15 +89,15 @@ static void adopted_holds_its_domain_only(void **state)
 
 static void domains_shown_to_domain_0_only(void **state)
 {
-	struct evp_dominfo m = {.domid = 0};
-	struct evp_dominfo_entry e, page[EVP_DOMINFOS_PER_PAGE];
+	struct evp_dominfo m = {.domid = 0, .max = 1};
+	struct evp_dominfo_entry e;
 	uint32_t domid, cursor = 0;
 	int zero = open_session(0, &domid), one = open_session(1, &domid);
 	int fd[2] = {raw(), raw_attached(0)};
 	size_t i;
 
 	(void)state;
-	assert_int_equal(evp_session_dominfo(one, &cursor, page), -EPERM);
+	assert_int_equal(evp_session_dominfo(one, &cursor, &e, 1), -EPERM);
 	assert_true(ask_info(zero, 1, &e));
 	assert_int_equal(e.domid, 1);
 	assert_false(ask_info(zero, 2, &e));
@@ -116,6 +114,36 @@ static void domains_shown_to_domain_0_only(void **state)
 	}
 	(void)close(zero);
 	(void)close(one);
+}
+
+/* A page is as long as was asked for: a tool that wants one pays for one. */
+static void page_is_as_long_as_wanted(void **state)
+{
+	struct evp_dominfo_entry page[EVP_DOMINFOS_PER_PAGE];
+	struct evp_dominfo m = {.domid = 0};
+	const uint32_t bad[] = {0, EVP_DOMINFOS_PER_PAGE + 1, UINT32_MAX};
+	int i, fd, session[4];
+	uint32_t domid, cursor = 0;
+
+	(void)state;
+	for (i = 0; i < 4; i++)
+		session[i] = open_session((uint32_t)i, &domid);
+	assert_int_equal(evp_session_dominfo(session[0], &cursor, page, 3), 3);
+	assert_int_equal(cursor, 3);
+	assert_int_equal(page[2].domid, 2);
+	assert_int_equal(evp_session_dominfo(session[0], &cursor, page, 1), 1);
+	assert_int_equal(page[0].domid, 3);
+	assert_int_equal(cursor, UINT32_MAX);
+	for (i = 0; i < 3; i++) {
+		fd = open_session(0, &domid);
+		m.max = bad[i];
+		evp_hdr_init(&m.hdr, EVP_DOMINFO, sizeof(m), 9);
+		assert_int_equal(evp_send_packet(fd, &m, sizeof(m), NULL, 0, 0),
+				 0);
+		expect_end(fd);
+	}
+	for (i = 0; i < 4; i++)
+		(void)close(session[i]);
 }
 
 static void handles_tell_domains_apart(void **state)
@@ -303,7 +331,7 @@ static void read_answers(int fd)
  */
 static void dying_while_it_ends_then_gone_then_told(void **state)
 {
-	struct evp_dominfo m = {.domid = 1};
+	struct evp_dominfo m = {.domid = 1, .max = 64};
 	struct evp_dominfo_entry e;
 	uint64_t deaths = 0;
 	struct evp_guest *g = attach(0);
@@ -391,6 +419,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(adopted_holds_its_domain_only),
 		TEST(domains_shown_to_domain_0_only),
+		TEST(page_is_as_long_as_wanted),
 		TEST(handles_tell_domains_apart),
 		TEST(vcpus_of_the_largest_attachment),
 		TEST(ports_of_a_session_wait_for_the_first_attached),

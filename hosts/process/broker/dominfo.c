@@ -5,9 +5,10 @@
  *
  * CPU time is the sum of what the processes attached now have used, whatever
  * part of it they did as a domain; a process that leaves takes its share away.
- * It is asked of the kernel here, one system call for each attachment, so a page
- * costs at most EVD_MAX_CONNS of them.
+ * It is asked of the kernel here, one system call for each process, so a page
+ * costs at most EVD_MAX_CONNS of them; who wants one domain only says so.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -40,24 +41,27 @@ static uint64_t cpu_ns(pid_t pid)
 	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
-/* A process has one attachment for each handle it opened: count it once. */
-static bool is_first_of_process(const struct evd_att *a)
+static int compare(const void *a, const void *b)
 {
-	const struct evd_att *b;
+	const pid_t *x = a, *y = b;
 
-	for (b = a->dom->atts; b->conn->pid != a->conn->pid; b = b->next)
-		continue;
-	return b == a;
+	return (*x > *y) - (*x < *y);
 }
 
+/* A process has one attachment for each handle it opened: count it once. */
 static uint64_t dom_cpu_ns(const struct evd_dom *d)
 {
+	static pid_t pid[EVD_MAX_ATTS];
 	const struct evd_att *a;
 	uint64_t sum = 0;
+	size_t i, n = 0;
 
-	for (a = d->atts; a; a = a->next) {
-		if (is_first_of_process(a))
-			sum += cpu_ns(a->conn->pid);
+	for (a = d->atts; a; a = a->next)
+		pid[n++] = a->conn->pid;
+	qsort(pid, n, sizeof(*pid), compare);
+	for (i = 0; i < n; i++) {
+		if (!i || pid[i] != pid[i - 1])
+			sum += cpu_ns(pid[i]);
 	}
 	return sum;
 }
@@ -87,13 +91,18 @@ static void fill(const struct evd_dom *d, struct evp_dominfo_entry *e)
 void evd_list_dominfo(struct evd_conn *c, const struct evp_dominfo *m)
 {
 	struct evp_dominfo_page r;
-	struct evd_dom *d = evd_dom_from(c->broker, m->domid);
+	struct evd_dom *d;
 	size_t len;
 
+	if (!m->max || m->max > EVP_DOMINFOS_PER_PAGE) {
+		evd_doom(c, "bad DOMINFO");
+		return;
+	}
 	memset(&r, 0, sizeof(r));
 	r.next = UINT32_MAX;
-	for (; d; d = evd_dom_from(c->broker, d->core.domid + 1u)) {
-		if (r.count == EVP_DOMINFOS_PER_PAGE) {
+	for (d = evd_dom_from(c->broker, m->domid); d;
+	     d = evd_dom_from(c->broker, d->core.domid + 1u)) {
+		if (r.count == m->max) {
 			r.next = d->core.domid;
 			break;
 		}
