@@ -209,6 +209,7 @@ bool evp_rejoin(struct evp_guest *g)
 		if (say_all(g, fd)) {
 			g->control = fd;
 			g->joining = true;
+			close_timer(g); /* or it would wake us until then */
 			evp_claims_begin(g);
 			return true;
 		}

@@ -565,6 +565,34 @@ static void wake(bool own_loop)
 	evp_detach(g);
 }
 
+/*
+ * A broker that takes the connection and does not answer yet, because a thousand
+ * others are before us, must not be kept from it.
+ */
+static void who_waits_for_the_answer_sleeps(void **state)
+{
+	const int64_t wait = 300000000;
+	struct evp_guest *g = attach(1);
+	struct evp_stats before, after;
+	int64_t until;
+
+	(void)state;
+	(void)alloc(g, DOMID_SELF, 2);
+	restart_broker();
+	assert_int_equal(kill(broker.pid, SIGSTOP), 0);
+	while (!g->joining)
+		CHECK(evp_wait(g, wait) >= 0);
+	evp_get_stats(g, &before);
+	until = evp_now() + wait;
+	while (evp_now() < until)
+		CHECK(evp_wait(g, wait) >= 0);
+	evp_get_stats(g, &after);
+	assert_int_equal(kill(broker.pid, SIGCONT), 0);
+	assert_in_range(after.sleeps - before.sleeps, 1, 10);
+	await_broker(g);
+	evp_detach(g);
+}
+
 static void who_sleeps_comes_back(void **state)
 {
 	(void)state;
@@ -765,6 +793,7 @@ int main(int argc, char **argv)
 		TEST(last_event_of_a_dead_broker_is_taken),
 		TEST(peer_that_detached_meanwhile_says_so_in_its_lane),
 		TEST(port_of_an_absent_peer_can_be_bound),
+		TEST(who_waits_for_the_answer_sleeps),
 		TEST(who_sleeps_comes_back),
 		TEST(who_polls_the_descriptor_comes_back),
 		TEST(vcpus_come_back),

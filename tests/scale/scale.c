@@ -8,8 +8,10 @@
  * Domain i opens CHANNELS ports, in turn for the NEIGHBOURS domains after it,
  * which bind to them.  When all are connected each sends once on every port it
  * bound; every port opened must then have had exactly one event, the bound ones
- * the bind's own and no other.  The parent takes all of them from one phase to
- * the next, so that what is counted is complete, and says what it took.
+ * the bind's own and no other.  Then the broker is killed, and another one
+ * started: each end has an event when it is connected again.  The parent takes
+ * all of them from one phase to the next, so that what is counted is complete, and
+ * says what it took.
  */
 #include <time.h>
 
@@ -85,8 +87,19 @@ static void take_all(struct domain *d)
 		CHECK(d->count[i] == 1);
 }
 
+/* Who is connected first gets an event, and who comes second. */
+static void return_all(struct domain *d)
+{
+	uint32_t i;
+
+	for (i = 1; i <= 2 * nr_channels; i++) {
+		while (d->count[i] < 2)
+			CHECK(evp_wait(d->g, EVP_FOREVER) >= 0);
+	}
+}
+
 static void (*const phases[])(struct domain *d) = {open_all, bind_all, send_all,
-						   take_all};
+						   take_all, return_all};
 #define NR_PHASES (sizeof(phases) / sizeof(phases[0]))
 
 static void be_domain(int from, int to, void *arg)
@@ -158,7 +171,13 @@ static void go_on(const struct child *c)
 }
 
 static const char *const names[NR_PHASES + 1] = {"attach", "open", "bind",
-						 "send", "take"};
+						 "send",   "take", "return"};
+
+static void report_memory(pid_t domain)
+{
+	printf("# broker: %ld kB; a domain: %ld kB of its own\n",
+	       memory_of(broker.pid, "VmRSS:"), memory_of(domain, "RssAnon:"));
+}
 
 static int run(struct child *c)
 {
@@ -176,11 +195,11 @@ static int run(struct child *c)
 		await_all(c);
 		report(names[n], start);
 		start = now();
-		if (n == NR_PHASES)
-			printf("# broker: %ld kB; a domain: %ld kB of its "
-			       "own\n",
-			       memory_of(broker.pid, "VmRSS:"),
-			       memory_of(c[0].pid, "RssAnon:"));
+		if (n == NR_PHASES - 1) {
+			report_memory(c[0].pid);
+			kill_broker();
+			start_broker(&broker);
+		}
 		go_on(c);
 	}
 	for (i = 0; i < nr_domains; i++)
