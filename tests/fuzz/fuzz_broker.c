@@ -323,7 +323,7 @@ static size_t fill_message(struct tape *t, uint16_t type, union message *m)
 		return sizeof(m->link);
 	case EVP_DOMINFO:
 		m->dominfo.domid = tape_number(t);
-		m->dominfo.max = tape_u8(t) % (EVP_DOMINFOS_PER_PAGE + 2);
+		m->dominfo.max = tape_u8(t) % (EVP_DOMINFOS_PER_PAGE + 2u);
 		return sizeof(m->dominfo);
 	case EVP_VIRQ:
 		m->virq.op = tape_u8(t) % 3;

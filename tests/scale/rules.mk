@@ -1,5 +1,7 @@
 # Without sanitizers: a thousand processes have to fit.
-$(BUILD)/test/scale/scale: $(call objs,tests/scale/scale.c $(EVP_ALL) $(GUEST_SRCS))
+SCALE := $(addprefix $(BUILD)/test/scale/,scale halves)
+
+$(SCALE): $(BUILD)/test/%: $(BUILD)/obj/tests/%.o $(call objs,$(EVP_ALL) $(GUEST_SRCS))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ -lcmocka -pthread $(LDLIBS) -o $@
-tests: $(BUILD)/test/scale/scale
+tests: $(SCALE)

@@ -31,29 +31,68 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "broker.h"
 
-#define FIRST_LOOK_MS  20
-#define LAST_LOOK_MS   1000
-#define LOOKS_IN_TURN  64
-#define NAMELESS_LOOKS 8 /* how often we look for a peer without a pid */
+#define FIRST_LOOK_MS 20
+#define LAST_LOOK_MS  1000
+#define LOOKS_IN_TURN 4096
+#define NAMELESS_MS   4000 /* how long we wait for a peer without a pid */
+#define PIDS_IN_TURN  64   /* that the kernel is asked about */
+#define NR_CHAINS     65536
 
 struct evd_half {
-	struct evd_half *next, **at; /* @at: what points here */
+	struct evd_half *next, **at;	   /* @at: what points here */
+	struct evd_half *chained, **chain; /* the same for find_half() */
 	struct evd_port *p;
 	domid_t domid; /* whom it was connected to */
 	evtchn_port_t port;
 	pid_t pid; /* 0: not known */
-	uint32_t nr_looks;
+	int64_t since;
 };
 
 /* --- halves ----------------------------------------------------------------- */
 
-/* There may be one for each port of all domains, so nothing is searched. */
+/*
+ * There may be one for each port of all domains, so nothing is searched: they are
+ * chained by the two ends, with a multiplier that nobody can know, so that nobody
+ * makes a chain long by what he claims.  Those with the same ends are many only
+ * if their domain lies; then any of them will do.
+ */
+static struct evd_half *chains[NR_CHAINS];
+static uint64_t multiplier;
+
+static struct evd_half **chain_of(uint32_t domid, uint32_t peer,
+				  evtchn_port_t port)
+{
+	uint64_t key = (uint64_t)domid << 48 | (uint64_t)peer << 32 | port;
+
+	return &chains[key * multiplier / (UINT64_MAX / NR_CHAINS + 1)];
+}
+
+static void chain(struct evd_half *h)
+{
+	struct evd_half **at =
+		chain_of(h->p->dom->core.domid, h->domid, h->port);
+
+	h->chain = at;
+	h->chained = *at;
+	if (h->chained)
+		h->chained->chain = &h->chained;
+	*at = h;
+}
+
+static void unchain(struct evd_half *h)
+{
+	*h->chain = h->chained;
+	if (h->chained)
+		h->chained->chain = h->chain;
+}
+
 static void enter(struct evd_broker *b, struct evd_half *h)
 {
 	if (!b->halves)
@@ -80,6 +119,7 @@ void evd_half_drop(struct evd_port *p)
 	if (!h)
 		return;
 	leave(p->dom->broker, h);
+	unchain(h);
 	p->half = NULL;
 	free(h);
 }
@@ -123,11 +163,13 @@ static void expect(struct evd_port *p, const struct evp_claim *m)
 	*h = (struct evd_half){.p = p,
 			       .domid = m->domid,
 			       .port = m->number,
-			       .pid = (pid_t)m->pid};
+			       .pid = (pid_t)m->pid,
+			       .since = now_ms()};
 	enter(b, h);
+	chain(h);
 	p->half = h;
 	b->look_ms = FIRST_LOOK_MS;
-	b->look_at = now_ms() + b->look_ms;
+	b->look_at = h->since + b->look_ms;
 }
 
 /* A process that is gone, or only waits to be buried. */
@@ -143,20 +185,39 @@ static bool is_dead(pid_t pid)
 	return p.revents;
 }
 
-static bool is_hopeless(struct evd_half *h)
+/* What the kernel said in this turn. */
+struct answers {
+	pid_t pid[PIDS_IN_TURN];
+	bool is_dead[PIDS_IN_TURN];
+	unsigned int nr_asked;
+};
+
+static bool is_hopeless(const struct evd_half *h, int64_t now,
+			struct answers *a)
 {
-	if (h->pid)
-		return is_dead(h->pid);
-	return ++h->nr_looks > NAMELESS_LOOKS;
+	uint32_t i = (uint32_t)h->pid % PIDS_IN_TURN;
+
+	if (!h->pid)
+		return now - h->since > NAMELESS_MS;
+	if (a->pid[i] != h->pid) {
+		a->pid[i] = h->pid;
+		a->is_dead[i] = is_dead(h->pid);
+		a->nr_asked++;
+	}
+	return a->is_dead[i];
 }
 
-static void look(struct evd_broker *b)
+/* True: that was all of them, and not as many as one turn allows. */
+static bool look(struct evd_broker *b, int64_t now)
 {
 	unsigned int left = LOOKS_IN_TURN;
 	struct evd_half *h, *first = NULL;
+	struct answers a = {.nr_asked = 0};
 
-	while ((h = b->halves) && left-- && h != first) {
-		if (is_hopeless(h)) {
+	while ((h = b->halves) && h != first) {
+		if (!left-- || a.nr_asked == PIDS_IN_TURN)
+			return false;
+		if (is_hopeless(h, now, &a)) {
 			evd_half_lose(h->p);
 			continue;
 		}
@@ -165,6 +226,7 @@ static void look(struct evd_broker *b)
 		leave(b, h); /* the next one looked at is the one after it */
 		enter(b, h);
 	}
+	return true;
 }
 
 int evd_halves_look(struct evd_broker *b)
@@ -175,8 +237,9 @@ int evd_halves_look(struct evd_broker *b)
 		return -1;
 	now = now_ms();
 	if (now >= b->look_at) {
-		look(b);
-		if (b->look_ms < LAST_LOOK_MS)
+		if (!look(b, now))
+			b->look_ms = FIRST_LOOK_MS;
+		else if (b->look_ms < LAST_LOOK_MS)
 			b->look_ms *= 2;
 		b->look_at = now + b->look_ms;
 	}
@@ -212,9 +275,9 @@ static struct evd_port *find_claimed(struct evd_dom *d,
 /* An end that came back and was connected to the claimed, waiting, port. */
 static struct evd_port *find_half(struct evd_dom *d, const struct evp_claim *m)
 {
-	struct evd_half *h;
+	struct evd_half *h = *chain_of(m->domid, d->core.domid, m->port);
 
-	for (h = d->broker->halves; h; h = h->next) {
+	for (; h; h = h->chained) {
 		if (h->domid == d->core.domid && h->port == m->port &&
 		    h->p->dom->core.domid == m->domid &&
 		    waits_for(h->p, d->core.domid))
@@ -447,4 +510,8 @@ void evd_number_broker(struct evd_broker *b)
 	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
 	b->id = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 	b->last_id = b->id;
+	/* Odd.  Without random numbers (an early boot) it is only unlikely. */
+	if (getrandom(&multiplier, sizeof(multiplier), GRND_NONBLOCK) < 0)
+		multiplier = b->id * UINT64_C(0x9e3779b97f4a7c15);
+	multiplier |= 1;
 }
