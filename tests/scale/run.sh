@@ -9,7 +9,7 @@ set -u
 build=$(realpath "${1:-build}")
 export EVTCHND="$build/bin/evtchnd"
 
-echo "1..2"
+echo "1..3"
 name="1,000 processes, 100,000 channels: each carries its event"
 # Each process has a pipe in each direction, for its orders.
 ulimit -n "$(ulimit -Hn)"
@@ -26,5 +26,13 @@ if timeout 40 "$build/test/scale/halves" 25 4000; then
 	echo "ok 2 - $name"
 else
 	echo "not ok 2 - $name"
+	exit 1
+fi
+
+name="12,000 ports of one endpoint: closed, without a broker, and back"
+if timeout 280 "$build/test/scale/wide" 12000; then
+	echo "ok 3 - $name"
+else
+	echo "not ok 3 - $name"
 	exit 1
 fi
