@@ -10,3 +10,18 @@ $(TSAN_VCPUS): $(patsubst %.c,$(BUILD)/tsan/%.o,tests/process/test_vcpus.c $(EVP
 $(BUILD)/tsan/hosts/process/lane.o: TSAN += $(if $(findstring clang,$(CC)),,-Wno-tsan)
 
 tests: $(TSAN_VCPUS)
+
+# With every guest switched over as it attaches (fifo.sh).
+AS_FIFO := $(patsubst %,$(BUILD)/test/fifo/test_%,async events takeover vcpus)
+TSAN_FIFO := $(BUILD)/tsan/bin/process/fifo_vcpus
+
+$(AS_FIFO) $(TSAN_FIFO): LDFLAGS += -Wl,--wrap=evp_attach,--wrap=evp_take_over
+$(AS_FIFO): $(BUILD)/test/fifo/%: $(BUILD)/san/tests/process/%.o \
+		$(call sanobjs,$(EVP_ALL) $(GUEST_SRCS) tests/lib/fifo_from_start.c)
+	$(test_program)
+$(TSAN_FIFO): $(patsubst %.c,$(BUILD)/tsan/%.o,tests/process/test_vcpus.c $(EVP_ALL) $(GUEST_SRCS) tests/lib/fifo_from_start.c)
+	$(tsan_program)
+$(BUILD)/tsan/bin/process/test_fifo: $(patsubst %.c,$(BUILD)/tsan/%.o,tests/process/test_fifo.c $(EVP_ALL) $(GUEST_SRCS))
+	$(tsan_program)
+
+tests: $(AS_FIFO) $(TSAN_FIFO) $(BUILD)/tsan/bin/process/test_fifo

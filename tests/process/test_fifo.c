@@ -60,6 +60,13 @@ static int set_priority(struct evp_guest *g, evtchn_port_t port,
 	return call(g, EVTCHNOP_set_priority, &op);
 }
 
+static int unmask(struct evp_guest *g, evtchn_port_t port)
+{
+	struct evtchn_unmask op = {.port = port};
+
+	return call(g, EVTCHNOP_unmask, &op);
+}
+
 /* Pages that nobody else uses. */
 static void *pages(size_t n, int prot)
 {
@@ -249,26 +256,506 @@ static void events_come_by_priority_then_in_order(void **state)
 	evp_detach(g);
 }
 
-/* The lowest comes last of all, however many ports there are. */
+#define LOOPS 2600 /* 5,200 ports: more than the 2-level ABI has */
+
+/* Whatever their numbers, and how many of them. */
 static void queue_order_is_arrival_order_of_many(void **state)
 {
 	static struct order o;
+	static evtchn_port_t from[LOOPS], to[LOOPS];
 	struct evp_guest *g = attach_fifo(1);
-	static evtchn_port_t from[1500], to[1500];
 	uint32_t i, k;
 
 	(void)state;
-	for (i = 0; i < 1500; i++)
+	for (i = 0; i < LOOPS; i++)
 		from[i] = open_loop(g, &to[i], &o);
-	(void)evp_poll(g);
+	assert_true(to[LOOPS - 1] >= EVTCHN_2L_NR_CHANNELS_64);
+	while (evp_poll(g) > 0)
+		;
 	o.nr = 0;
-	/* 7 and 1500 have no common divisor: each once, in another order. */
-	for (i = 0, k = 3; i < 1500; i++, k = (k + 7) % 1500)
+	/* 7 and LOOPS have no common divisor: each once, in another order. */
+	for (i = 0, k = 3; i < LOOPS; i++, k = (k + 7) % LOOPS)
 		assert_int_equal(evg_notify(evp_evg(g), from[k]), 0);
-	while (o.nr < 1500)
+	while (o.nr < LOOPS)
 		assert_true(evp_poll(g) > 0);
-	for (i = 0, k = 3; i < 1500; i++, k = (k + 7) % 1500)
+	for (i = 0, k = 3; i < LOOPS; i++, k = (k + 7) % LOOPS)
 		assert_int_equal(o.port[i], to[k]);
+	evp_detach(g);
+}
+
+/* A port that is closed and opened again has the default priority. */
+static void priority_ends_with_the_port(void **state)
+{
+	static struct order o;
+	struct evp_guest *g = attach_fifo(1);
+	evtchn_port_t from[2], to[2], again;
+
+	(void)state;
+	from[0] = open_loop(g, &to[0], &o);
+	assert_int_equal(evg_set_priority(evp_evg(g), to[0], 0), 0);
+	assert_int_equal(evg_close(evp_evg(g), to[0]), 0);
+	assert_int_equal(evg_close(evp_evg(g), from[0]), 0);
+	from[1] = open_loop(g, &to[1], &o);
+	again = open_loop(g, &to[0], &o);
+	assert_int_equal(evg_close(evp_evg(g), to[1]), 0);
+	assert_int_equal(evg_close(evp_evg(g), from[1]), 0);
+	from[1] = open_loop(g, &to[1], &o);
+	assert_true(to[1] < to[0]); /* the number of the preferred one */
+	while (evp_poll(g) > 0)
+		;
+	o.nr = 0;
+	assert_int_equal(evg_notify(evp_evg(g), again), 0);
+	assert_int_equal(evg_notify(evp_evg(g), from[1]), 0);
+	while (evp_poll(g) > 0)
+		;
+	assert_int_equal(o.nr, 2);
+	assert_int_equal(o.port[0], to[0]);
+	assert_int_equal(o.port[1], to[1]);
+	evp_detach(g);
+}
+
+/* --- the switch, step by step -------------------------------------------------------- */
+
+/* A guest's words, looked at without the guest library. */
+struct words {
+	struct evtchn_fifo_control_block *control;
+	uint32_t *word;
+};
+
+static struct words give_words(struct evp_guest *g, uint32_t fill)
+{
+	struct words w = {page(), page()};
+	uint32_t i;
+
+	for (i = 0; i < EVG_FIFO_PAGE_PORTS; i++)
+		w.word[i] = fill;
+	CHECK(init_control(g, frame_of(w.control), 0, 0) == 0);
+	return w;
+}
+
+/* Two domains in this process, and channels from one to the other. */
+struct pair {
+	struct evp_guest *g, *peer;
+	evtchn_port_t port[8], far[8];
+};
+
+static void open_pair(struct pair *p, uint32_t n)
+{
+	uint32_t i;
+
+	p->g = attach(1);
+	p->peer = attach(2);
+	for (i = 0; i < n; i++) {
+		p->port[i] = alloc(p->g, DOMID_SELF, 2);
+		CHECK(!evg_bind_interdomain(evp_evg(p->peer), 1, p->port[i],
+					    &p->far[i]));
+	}
+	(void)evp_poll(p->g);
+}
+
+static void send_to(struct pair *p, uint32_t i)
+{
+	CHECK(evg_notify(evp_evg(p->peer), p->far[i]) == 0);
+	(void)evp_poll(p->g);
+}
+
+static void close_pair(struct pair *p)
+{
+	evp_detach(p->peer);
+	evp_detach(p->g);
+}
+
+static uint32_t *bitmap(struct evp_guest *g)
+{
+	return (uint32_t *)(void *)evp_shared_info(g)->evtchn_pending;
+}
+
+static void events_before_amid_and_after_the_switch(void **state)
+{
+	struct pair p;
+	struct words w;
+	uint32_t was;
+
+	(void)state;
+	open_pair(&p, 6);
+	send_to(&p, 0);
+	send_to(&p, 4); /* it is closed before its page comes */
+	was = bitmap(p.g)[0];
+	assert_true(was & 1u << p.port[0]);
+	w = give_words(p.g, 0);
+	w.word[p.port[3]] = MASKED;
+	/* What is pending is carried over, and the bitmap left alone. */
+	assert_int_equal(bitmap(p.g)[0], was);
+	send_to(&p, 1);
+	send_to(&p, 3);
+	send_to(&p, 5); /* this one, too */
+	assert_int_equal(bitmap(p.g)[0], was);
+	assert_int_equal(w.control->ready, 0);
+	assert_int_equal(evg_close(evp_evg(p.g), p.port[4]), 0);
+	assert_int_equal(evg_close(evp_evg(p.g), p.port[5]), 0);
+	assert_int_equal(expand_array(p.g, frame_of(w.word)), 0);
+	assert_int_equal(w.control->ready, 1u << 7);
+	assert_int_equal(w.control->head[7], p.port[0]);
+	assert_int_equal(w.word[p.port[0]], PENDING | LINKED | p.port[1]);
+	assert_int_equal(w.word[p.port[1]], PENDING | LINKED);
+	assert_int_equal(w.word[p.port[2]], 0);
+	assert_int_equal(w.word[p.port[3]], PENDING | MASKED);
+	assert_int_equal(w.word[p.port[4]], 0);
+	assert_int_equal(w.word[p.port[5]], 0);
+	send_to(&p, 2);
+	assert_int_equal(w.word[p.port[1]], PENDING | LINKED | p.port[2]);
+	assert_int_equal(w.word[p.port[2]], PENDING | LINKED);
+	assert_int_equal(unmask(p.g, p.port[3]), 0);
+	assert_int_equal(w.word[p.port[2]], PENDING | LINKED | p.port[3]);
+	assert_int_equal(w.word[p.port[3]], PENDING | LINKED);
+	assert_int_equal(bitmap(p.g)[0], was);
+	close_pair(&p);
+}
+
+/* Of a port without page, and of a vCPU without control block. */
+static void unmask_and_poll_without_a_page(void **state)
+{
+	struct pair p;
+	struct words w;
+
+	(void)state;
+	open_pair(&p, 2);
+	w = give_words(p.g, 0);
+	send_to(&p, 0);
+	assert_int_equal(unmask(p.g, p.port[0]), 0);
+	assert_int_equal(unmask(p.g, p.port[1]), 0);
+	/* Its event cannot be seen yet: the timeout, which is over. */
+	assert_int_equal(evg_poll(evp_evg(p.g), &p.port[0], 1, 1), 0);
+	assert_int_equal(expand_array(p.g, frame_of(w.word)), 0);
+	assert_int_equal(w.word[p.port[0]], PENDING | LINKED);
+	assert_int_equal(w.word[p.port[1]], 0);
+	/* Now it is seen, masked or not; this would wait for ever. */
+	w.word[p.port[0]] |= MASKED;
+	assert_int_equal(evg_poll(evp_evg(p.g), &p.port[0], 1, 0), 0);
+	close_pair(&p);
+}
+
+static int bind_vcpu(struct evp_guest *g, evtchn_port_t port, uint32_t vcpu)
+{
+	struct evtchn_bind_vcpu op = {.port = port, .vcpu = vcpu};
+
+	return call(g, EVTCHNOP_bind_vcpu, &op);
+}
+
+/* What is queued stays where it is; what comes next goes to the new place. */
+static void queued_event_stays_as_port_moves(void **state)
+{
+	struct evtchn_fifo_control_block *second = page();
+	struct evp_guest *g = attach_vcpus(1, 2);
+	evtchn_port_t from = alloc(g, DOMID_SELF, DOMID_SELF), to;
+	struct words w = give_words(g, 0);
+
+	(void)state;
+	assert_int_equal(init_control(g, frame_of(second), 0, 1), 0);
+	assert_int_equal(expand_array(g, frame_of(w.word)), 0);
+	assert_int_equal(
+		evg_bind_interdomain(evp_evg(g), DOMID_SELF, from, &to), 0);
+	/* The first event of a connection. */
+	w.word[to] &= ~MASKED;
+	assert_int_equal(unmask(g, to), 0);
+	assert_int_equal(w.word[to], PENDING | LINKED);
+	assert_int_equal(w.control->head[7], to);
+	assert_int_equal(bind_vcpu(g, to, 1), 0);
+	assert_int_equal(set_priority(g, to, 2), 0);
+	assert_int_equal(evg_notify(evp_evg(g), from), 0);
+	assert_int_equal(second->ready, 0);
+	/* vCPU 0 takes it out. */
+	w.control->ready = 0;
+	w.word[to] = 0;
+	assert_int_equal(evg_notify(evp_evg(g), from), 0);
+	assert_int_equal(w.control->ready, 0);
+	assert_int_equal(second->ready, 1u << 2);
+	assert_int_equal(second->head[2], to);
+	assert_int_equal(w.word[to], PENDING | LINKED);
+	assert_int_equal(evp_shared_info(g)->vcpu_info[1].evtchn_upcall_pending,
+			 1);
+	evp_detach(g);
+}
+
+/* --- the switch, while somebody sends --------------------------------------------------- */
+
+#define NR_CHANS 24
+
+struct stream {
+	evb_u64 sent[NR_CHANS]; /* counted up, then an event is sent */
+	evb_u32 stop;
+};
+
+static void stream_events(int from, int to, void *arg)
+{
+	struct evp_guest *g = attach(2);
+	struct stream *s = arg;
+	evtchn_port_t port[NR_CHANS];
+	uint32_t i;
+
+	for (i = 0; i < NR_CHANS; i++)
+		CHECK(!evg_bind_interdomain(
+			evp_evg(g), 1, (evtchn_port_t)hear(from), &port[i]));
+	say(to, 0);
+	while (!evb_u32_load(&s->stop)) {
+		for (i = 0; i < NR_CHANS; i++) {
+			(void)evb_u64_add(&s->sent[i], 1);
+			CHECK(evg_notify(evp_evg(g), port[i]) == 0);
+		}
+	}
+	say(to, 0);
+	(void)hear(from);
+	evp_detach(g);
+}
+
+struct listener {
+	struct stream *s;
+	uint64_t seen[NR_CHANS]; /* what had been sent when it was handled */
+	evtchn_port_t port[NR_CHANS];
+	uint64_t nr;
+};
+
+static void note_sent(struct evg_vcpu *v, evtchn_port_t port, void *ctx)
+{
+	struct listener *l = ctx;
+	uint32_t i;
+
+	(void)v;
+	for (i = 0; i < NR_CHANS; i++) {
+		if (l->port[i] == port)
+			l->seen[i] = evb_u64_load(&l->s->sent[i]);
+	}
+	l->nr++;
+}
+
+static void hear_some(struct evp_guest *g, struct listener *l)
+{
+	wait_count(g, &l->nr, l->nr + 2 * NR_CHANS);
+}
+
+static struct child start_stream(struct evp_guest *g, struct listener *l)
+{
+	struct child c = start_child(stream_events, l->s);
+	uint32_t i;
+
+	for (i = 0; i < NR_CHANS; i++) {
+		l->port[i] = open_unbound(g, 2, note_sent, l);
+		say(c.to, l->port[i]);
+	}
+	(void)hear(c.from);
+	return c;
+}
+
+/* The last event of each channel is not missing. */
+static void end_stream(struct evp_guest *g, struct listener *l, struct child *c)
+{
+	uint32_t i;
+
+	evb_u32_store(&l->s->stop, 1);
+	(void)hear(c->from);
+	while (evp_poll(g) > 0)
+		;
+	for (i = 0; i < NR_CHANS; i++)
+		CHECK(l->seen[i] == evb_u64_load(&l->s->sent[i]));
+	say(c->to, 0);
+	assert_int_equal(end_child(c), 0);
+}
+
+static void switch_amid_a_stream_loses_nothing(void **state)
+{
+	struct listener l = {.s = share(sizeof(*l.s))};
+	struct evp_guest *g = attach(1);
+	struct child c = start_stream(g, &l);
+
+	(void)state;
+	hear_some(g, &l);
+	/* One stays masked over the switch. */
+	assert_int_equal(evg_mask(evp_evg(g), l.port[3]), 0);
+	assert_int_equal(evg_fifo_start(evp_evg(g)), 0);
+	hear_some(g, &l);
+	assert_int_equal(evg_unmask(evp_evg(g), l.port[3]), 0);
+	hear_some(g, &l);
+	end_stream(g, &l, &c);
+	evp_detach(g);
+}
+
+/* The same while upcalls come by signal. */
+static void switch_while_signals_bring_events(void **state)
+{
+	struct listener l = {.s = share(sizeof(*l.s))};
+	struct evp_options o = {
+		.domain = 1, .spin_ns = 0, .upcall_signal = SIGUSR1};
+	struct evp_guest *g;
+	struct child c;
+
+	(void)state;
+	assert_int_equal(evp_attach(&g, &o), 0);
+	c = start_stream(g, &l);
+	hear_some(g, &l);
+	assert_int_equal(evg_fifo_start(evp_evg(g)), 0);
+	hear_some(g, &l);
+	end_stream(g, &l, &c);
+	evp_detach(g);
+}
+
+/* --- back --------------------------------------------------------------------------------- */
+
+static void reset_returns_to_2_level(void **state)
+{
+	struct words w = {page(), page()};
+	struct evp_guest *g = attach(1);
+	evtchn_port_t port;
+	uint64_t count = 0;
+
+	(void)state;
+	w = give_words(g, MASKED);
+	/* Somebody else's reset changes nothing. */
+	assert_int_equal(expand_array(g, frame_of(w.word)), 0);
+	assert_int_equal(
+		call(g, EVTCHNOP_reset, &(struct evtchn_reset){.dom = 77}),
+		-XEN_ESRCH);
+	assert_int_equal(expand_array(g, 0), -XEN_EINVAL);
+	port = alloc(g, DOMID_SELF, DOMID_SELF);
+	assert_int_equal(set_priority(g, port, 0), 0);
+	assert_int_equal(evg_reset(evp_evg(g)), 0);
+	assert_int_equal(expand_array(g, 0), -XEN_EOPNOTSUPP);
+	/* The pages are the program's again. */
+	assert_int_equal(munmap(w.control, PAGE) | munmap(w.word, PAGE), 0);
+	assert_int_equal(evg_bind_ipi(evp_evg(g), 0, &port), 0);
+	assert_int_equal(set_priority(g, port, 0), -XEN_ENOSYS);
+	assert_int_equal(evg_bind_handler(evp_evg(g), port, EVG_VCPU_KEEP,
+					  count_event, &count),
+			 0);
+	assert_int_equal(evg_notify(evp_evg(g), port), 0);
+	assert_true(bitmap(g)[0] & 1u << port);
+	assert_int_equal(evp_poll(g), 1);
+	assert_int_equal(count, 1);
+	/* And there once more, by the guest library this time. */
+	assert_int_equal(evg_fifo_start(evp_evg(g)), 0);
+	assert_int_equal(evg_notify(evp_evg(g), port), 0);
+	assert_int_equal(evp_poll(g), 1);
+	assert_int_equal(count, 2);
+	assert_int_equal(evg_reset(evp_evg(g)), 0);
+	assert_false(evg_is_fifo(evp_evg(g)));
+	evp_detach(g);
+}
+
+/* What waited for its page does not come back another time. */
+static void reset_forgets_what_was_parked(void **state)
+{
+	struct pair p;
+	struct words w;
+
+	(void)state;
+	open_pair(&p, 1);
+	w = give_words(p.g, 0);
+	send_to(&p, 0);
+	assert_int_equal(evg_reset(evp_evg(p.g)), 0);
+	w = give_words(p.g, 0);
+	assert_int_equal(expand_array(p.g, frame_of(w.word)), 0);
+	assert_int_equal(w.word[p.port[0]], 0);
+	assert_int_equal(w.control->ready, 0);
+	close_pair(&p);
+}
+
+/* --- programs and brokers that are replaced ------------------------------------------------ */
+
+#define NR_OPEN 4200
+
+static struct evp_guest *replace_program(struct evp_guest *g)
+{
+	int fd = evp_inherit(g), copy;
+
+	CHECK(fd >= 0);
+	copy = dup(fd);
+	CHECK(copy >= 0);
+	evp_abandon(g);
+	CHECK(evp_take_over(&g, copy) == 0);
+	return g;
+}
+
+/* Those a 2-level guest has no bit for wait until it is one no more. */
+static void every_port_has_its_event_after_exec(void **state)
+{
+	static uint64_t count[NR_OPEN + 1];
+	struct evp_guest *g = attach_fifo(1);
+	uint32_t i;
+
+	(void)state;
+	memset(count, 0, sizeof(count));
+	for (i = 1; i <= NR_OPEN; i++)
+		assert_int_equal(alloc(g, DOMID_SELF, 2), i);
+	g = replace_program(g);
+	for (i = 1; i < EVTCHN_2L_NR_CHANNELS_64; i++)
+		assert_int_equal(evg_bind_handler(evp_evg(g), i, EVG_VCPU_KEEP,
+						  count_event, &count[i]),
+				 0);
+	while (evp_poll(g) > 0)
+		;
+	for (i = 1; i < EVTCHN_2L_NR_CHANNELS_64; i++)
+		assert_int_equal(count[i], 1);
+	assert_int_equal(evg_fifo_start(evp_evg(g)), 0);
+	for (; i <= NR_OPEN; i++)
+		assert_int_equal(evg_bind_handler(evp_evg(g), i, EVG_VCPU_KEEP,
+						  count_event, &count[i]),
+				 0);
+	while (evp_poll(g) > 0)
+		;
+	for (i = 1; i <= NR_OPEN; i++)
+		assert_int_equal(count[i], 1);
+	evp_detach(g);
+}
+
+/* The next broker gives it as many ports as the one before. */
+static void broker_that_comes_next_knows(void **state)
+{
+	struct evp_guest *g = attach_fifo(1);
+	uint32_t i;
+
+	(void)state;
+	for (i = 1; i < EVTCHN_2L_NR_CHANNELS_64; i++)
+		assert_int_equal(alloc(g, DOMID_SELF, 2), i);
+	kill_broker();
+	start_broker(&broker);
+	assert_int_equal(alloc(g, DOMID_SELF, 2), i);
+	assert_int_equal(set_priority(g, i, 3), 0);
+	evp_detach(g);
+}
+
+/* --- those who break the rules -------------------------------------------------------------- */
+
+/* It takes back what it has given, and its own event finds nothing there. */
+static void take_page_away(int from, int to, void *arg)
+{
+	struct evp_guest *g = attach(1);
+	evtchn_port_t port;
+	struct words w = give_words(g, 0);
+
+	(void)from;
+	(void)to;
+	(void)arg;
+	CHECK(expand_array(g, frame_of(w.word)) == 0);
+	CHECK(evg_bind_ipi(evp_evg(g), 0, &port) == 0);
+	CHECK(!munmap(w.word, PAGE));
+	(void)signal(SIGSEGV, SIG_DFL);
+	(void)evg_notify(evp_evg(g), port);
+}
+
+static void page_that_is_taken_away_harms_who_did_it(void **state)
+{
+	struct evp_guest *g = attach(2);
+	struct child c = start_child(take_page_away, NULL);
+	uint64_t count = 0;
+	evtchn_port_t port;
+
+	(void)state;
+	assert_int_equal(end_child(&c), 128 + SIGSEGV);
+	assert_int_equal(evg_bind_ipi(evp_evg(g), 0, &port), 0);
+	assert_int_equal(evg_bind_handler(evp_evg(g), port, EVG_VCPU_KEEP,
+					  count_event, &count),
+			 0);
+	assert_int_equal(evg_notify(evp_evg(g), port), 0);
+	wait_count(g, &count, 1);
 	evp_detach(g);
 }
 
@@ -281,6 +768,17 @@ int main(int argc, char **argv)
 		TEST(set_priority_answers_as_xen),
 		TEST(events_come_by_priority_then_in_order),
 		TEST(queue_order_is_arrival_order_of_many),
+		TEST(priority_ends_with_the_port),
+		TEST(events_before_amid_and_after_the_switch),
+		TEST(unmask_and_poll_without_a_page),
+		TEST(queued_event_stays_as_port_moves),
+		TEST(switch_amid_a_stream_loses_nothing),
+		TEST(switch_while_signals_bring_events),
+		TEST(reset_returns_to_2_level),
+		TEST(reset_forgets_what_was_parked),
+		TEST(every_port_has_its_event_after_exec),
+		TEST(broker_that_comes_next_knows),
+		TEST(page_that_is_taken_away_harms_who_did_it),
 	};
 
 	(void)argc;
