@@ -60,6 +60,14 @@
  *            (evp_vcpu_enter()), all at once; any other one gets -EPERM, and
  *            -XEN_EPERM from a hypercall.
  *
+ * FIFO event channels.  A guest is 2-level at first: 4,095 ports.  One that wants
+ * priorities, or up to 131,071 ports, calls evg_fifo_start(evp_evg(g)) (evg/fifo.h)
+ * whenever it likes, for several vCPUs before the others come in; the memory is lent
+ * already.  EVTCHNOP_init_control, _expand_array and _set_priority answer as Xen's; a
+ * frame number is an address of the process without its last 12 bits, and stays
+ * mapped until evg_reset() or evp_detach(): an event for a page that is gone is a
+ * fault of the program.
+ *
  * Upcalls by signal.  With .upcall_signal = SIGUSR1 the thread that is the vCPU
  * gets that signal when an event comes, and the library's signal handler calls
  * the handlers bound with evg_bind_handler().
@@ -215,7 +223,9 @@ int evp_inherit(struct evp_guest *g);
  * connected and restricted as they were, but masked, with no handlers, and each
  * with an event pending: which of them had one died with the old program, so
  * none is lost, and some are spurious, which Xen's ABI allows.  Their peers may
- * see a spurious event, too.  evp_inherit() is in force again.
+ * see a spurious event, too.  The new guest is 2-level: of ports from 4,096 on,
+ * which the old one may have had, events wait for evg_fifo_start().
+ * evp_inherit() is in force again.
  *   -ENOTCONN  @fd is no such descriptor, or the broker is gone
  *   -EPROTO, -ENOMEM, -EMFILE, ...   as evp_attach()
  * On failure @fd is as it was.  Only for the program that took the old one's
