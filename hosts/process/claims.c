@@ -37,7 +37,7 @@ static uint32_t fill(const struct evp_guest *g, uint32_t port,
 {
 	m->count = 0;
 	for (; port < evp_end_port(g); port++) {
-		if (!g->chan[port].kind)
+		if (!g->chan[port].kind && !g->chan[port].parted)
 			continue;
 		if (m->count == EVP_CLAIMS_PER_PAGE)
 			return port;
@@ -57,9 +57,12 @@ static int say_page(struct evp_guest *g, int flags)
 	m.last = !next;
 	evp_hdr_init(&m.hdr, EVP_CLAIM, len, 0);
 	rc = evp_send_packet(g->control, &m, len, NULL, 0, flags);
-	if (!rc)
-		g->claim_from = next;
-	return rc;
+	if (rc)
+		return rc;
+	g->claim_from = next;
+	if (!next && !g->joining)
+		evp_parted_are_known(g);
+	return 0;
 }
 
 static int say_owed(struct evp_guest *g, int flags)

@@ -105,6 +105,7 @@ struct evp_chan {
 	evb_u32 vcpu;	    /* who is notified */
 	/* For a claim (proto.h).  @kind 0: nobody here opened it. */
 	uint8_t kind;	 /* EVTCHNSTAT_* */
+	bool parted;	 /* closed without a broker: the next one is told */
 	bool unreturned; /* the hypercall that opens it is not over */
 	uint16_t domid;
 	uint32_t number;
@@ -506,6 +507,9 @@ void evp_read_news(struct evp_guest *g);
 /* One message that is no answer.  Takes its descriptors. */
 void evp_on_news(struct evp_guest *g, struct evp_packet *p);
 
+/* @port is closed; @unasked: by another attachment.  Locks: chans. */
+void evp_forget_port(struct evp_guest *g, evtchn_port_t port, bool unasked);
+
 /* No more broker; the lanes stay. */
 void evp_lose_broker(struct evp_guest *g);
 
@@ -522,6 +526,25 @@ bool evp_rejoin(struct evp_guest *g);
 
 /* If g->tend: look for a broker when it is time, let go of old lanes. */
 void evp_tend(struct evp_guest *g);
+
+/* --- part.c ----------------------------------------------------------------- */
+
+/*
+ * EVTCHNOP_close without a broker; @arg: of the hypercall.  0, or EVP_RC_NO_BROKER:
+ * no port that is known here.
+ */
+int evp_close_alone(struct evp_guest *g, const void *arg);
+
+/* The channel of @slot in @l is closed here: tell the peer. */
+void evp_part(struct evp_lane *l, uint32_t slot);
+
+/* Has the peer closed some of those in the old lane @l? */
+void evp_look_for_parted(struct evp_guest *g, struct evp_lane *l);
+
+/* A broker has heard what was closed. */
+void evp_parted_are_known(struct evp_guest *g);
+
+/* --- rejoin.c, on --------------------------------------------------------------- */
 
 /* The broker's answer; takes its descriptor. */
 void evp_on_reattached(struct evp_guest *g, struct evp_packet *p);

@@ -426,6 +426,8 @@ static int ask_and_note(struct evp_guest *g, unsigned int cmd, void *buf)
 
 	evp_guest_lock(g);
 	rc = evp_ask_broker(g, cmd, buf, op->size);
+	if (rc == EVP_RC_NO_BROKER && cmd == EVTCHNOP_close && g->control < 0)
+		rc = evp_close_alone(g, buf);
 	if (!rc && cmd == EVTCHNOP_bind_virq)
 		evp_timers_bound(g, buf);
 	if (!rc && cmd == EVTCHNOP_bind_vcpu)

@@ -55,6 +55,9 @@ struct evp_lane_page {
 	evb_u32 use;   /* enum evp_use: of the sender */
 	evb_u64 pending[EVP_LANE_WORDS];
 	evb_u32 rung_from; /* a hint: the CPU the last ring came from, plus 1 */
+	/* Without a broker: slots whose channel the sender closed (MO-PART). */
+	evb_u64 parted_words;
+	evb_u64 parted[EVP_LANE_WORDS];
 };
 
 _Static_assert(sizeof(struct evp_lane_page) <= EVP_PAGE_SIZE, "one page");

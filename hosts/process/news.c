@@ -232,26 +232,32 @@ static void on_disconnect(struct evp_guest *g, const struct evp_packet *p)
  * Our own port was closed: forget it, and its pending event.  Unless we closed
  * it, that event may have been sent, and collected, after the closing.
  */
-static void on_closed(struct evp_guest *g, const struct evp_packet *p)
+void evp_forget_port(struct evp_guest *g, evtchn_port_t port, bool unasked)
 {
-	const struct evp_port_msg *m = (const void *)p->u.bytes;
-	struct evp_chan *ch = chan_of(g, m->port);
-	bool pending;
+	struct evp_chan *ch = &g->chan[port];
+	bool pending = evp_forget_event(g, port);
 
-	if (!ch)
-		return;
-	pending = evp_forget_event(g, m->port);
 	if (ch->lane) {
 		evp_lane_name_slot(ch->lane, ch->slot_in, EVP_SLOT_DEAD);
-		if (pending && m->unasked)
+		if (pending && unasked)
 			evp_lane_keep(ch->lane, ch->slot_in);
+		if (ch->lane->old)
+			evp_part(ch->lane, ch->slot_out);
 		ch->lane->users--;
 		evp_leave_old(ch->lane);
 	}
-	(void)evp_forget_old(g, m->port);
+	(void)evp_forget_old(g, port);
 	*ch = (struct evp_chan){.way = EVP_BY_BROKER};
-	evp_timers_closed(g, m->port);
-	evp_counts_close(g->counts, m->port);
+	evp_timers_closed(g, port);
+	evp_counts_close(g->counts, port);
+}
+
+static void on_closed(struct evp_guest *g, const struct evp_packet *p)
+{
+	const struct evp_port_msg *m = (const void *)p->u.bytes;
+
+	if (chan_of(g, m->port))
+		evp_forget_port(g, m->port, m->unasked);
 }
 
 /* The peer sends no more in this slot: what it sent was not for us. */

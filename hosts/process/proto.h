@@ -204,7 +204,8 @@ struct evp_watch {
  * is taken but COUNTS and the answers to news.  A claim that cannot be
  * met is answered by CLOSED.  One for a connected port opens it unbound, for the
  * peer; when the peer claims the other end the two are connected, and hear of it
- * by CONNECT.  PEER_LOST: that will not happen any more.
+ * by CONNECT.  PEER_LOST: that will not happen any more.  One of the kind "closed"
+ * is for a port that was connected, and closed without a broker.
  */
 struct evp_reattach {
 	struct evp_attach_req who; /* with the header; no ANY */

@@ -186,6 +186,17 @@ static void mark_kept(struct evp_guest *g)
 	}
 }
 
+/* What the peers have closed is not to be claimed. */
+static void look_for_parted(struct evp_guest *g)
+{
+	uint32_t i;
+
+	for (i = 0; i < g->nr_lanes; i++) {
+		if (g->lane[i]->old)
+			evp_look_for_parted(g, g->lane[i]);
+	}
+}
+
 static bool say_all(struct evp_guest *g, int fd)
 {
 	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = 0};
@@ -195,6 +206,7 @@ static bool say_all(struct evp_guest *g, int fd)
 	if (g->inherited)
 		(void)fcntl(fd, F_SETFD, 0);
 	drop_unreturned(g);
+	look_for_parted(g);
 	mark_kept(g);
 	return introduce(g, fd) && !epoll_ctl(g->epoll, EPOLL_CTL_ADD, fd, &ev);
 }
@@ -237,6 +249,8 @@ void evp_on_reattached(struct evp_guest *g, struct evp_packet *p)
 	evp_lane_heat(g, g->broker); /* the new page is not armed */
 	g->joining = false;
 	g->backoff = 0;
+	if (!g->claim_from)
+		evp_parted_are_known(g);
 	close_timer(g);
 }
 
@@ -375,6 +389,8 @@ void evp_tend(struct evp_guest *g)
 	while (i < g->nr_lanes) {
 		struct evp_lane *l = g->lane[i];
 
+		if (l->old)
+			evp_look_for_parted(g, l);
 		if (l->old && is_over(l)) {
 			let_go(g, l);
 			i = nr_old = 0; /* others took its place */

@@ -27,6 +27,7 @@ EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/grant_map.c \
 	hosts/process/grant_share.c \
 	hosts/process/notice.c \
+	hosts/process/part.c \
 	hosts/process/rejoin.c \
 	hosts/process/pirq.c \
 	hosts/process/sched.c \

@@ -8,7 +8,7 @@ $(call bin_of,$(FAULTS_TESTS)): $(BUILD)/test/%: $(BUILD)/san/tests/%.o \
 		$(call sanobjs,$(EVP_ALL) $(GUEST_SRCS))
 	$(test_program)
 
-$(BUILD)/test/faults/test_dropin: $(call sanobjs,$(USER_SRCS))
+$(BUILD)/test/faults/test_dropin $(BUILD)/test/faults/test_part: $(call sanobjs,$(USER_SRCS))
 $(BUILD)/test/faults/test_resume: $(call sanobjs,$(XENCALL_SRCS))
 
 $(FAULTS_PLAIN): $(BUILD)/test/%: $(BUILD)/obj/tests/%.o \

@@ -416,8 +416,21 @@ static bool has_room(const struct evd_att *a, const struct fill *f)
 			    1 - f->nr);
 }
 
+/* It was closed without us, and its peer may not have heard of it. */
+static void note_parted(struct evd_dom *d, const struct evp_claim *m)
+{
+	struct evd_port *mate = find_half(d, m);
+
+	if (mate)
+		evd_half_lose(mate);
+}
+
 static void claim(struct evd_att *a, const struct evp_claim *m, struct fill *f)
 {
+	if (m->kind == EVTCHNSTAT_closed) {
+		note_parted(a->dom, m);
+		return;
+	}
 	if (has_room(a, f) && reach(a->dom, m->port, f) &&
 	    !open_claimed(a, m)) {
 		settle(a, m);
