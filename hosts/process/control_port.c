@@ -73,11 +73,11 @@ static bool is_answered(int fd, int64_t deadline)
 	return false;
 }
 
-static int give_up(int fd)
+static int tell(int fd, enum evp_port_op op)
 {
 	struct evp_port_req m;
 
-	init(&m, EVP_PORT_CANCEL, 0, 0, NULL);
+	init(&m, op, 0, 0, NULL);
 	return evp_send_packet(fd, &m, sizeof(m), NULL, 0, 0);
 }
 
@@ -91,7 +91,7 @@ int evp_control_wait(int fd, uint32_t port, int64_t deadline)
 	evp_hdr_init(&m.hdr, EVP_WAIT, sizeof(m), 6);
 	rc = evp_send_packet(fd, &m, sizeof(m), NULL, 0, 0);
 	if (!rc && !is_answered(fd, deadline))
-		rc = give_up(fd);
+		rc = tell(fd, EVP_PORT_CANCEL);
 	if (rc && rc != -ECONNRESET)
 		return evp_fail(rc, "cannot talk to the broker");
 	rc = evp_answer(fd, &p, EVP_WAITED, sizeof(*r));
@@ -99,5 +99,9 @@ int evp_control_wait(int fd, uint32_t port, int64_t deadline)
 		return rc;
 	if (r->rc == -ECANCELED)
 		return 0;
-	return r->rc ? evp_fail(r->rc, "port %u was closed", port) : 1;
+	if (r->rc)
+		return evp_fail(r->rc, "port %u was closed", port);
+	/* A broker that is gone by now has it written down: once more. */
+	(void)tell(fd, EVP_PORT_TOOK);
+	return 1;
 }

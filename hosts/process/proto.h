@@ -105,7 +105,7 @@ enum evp_type {
 	EVP_VIRQ = 21,		/* VIRQ_DONE */
 	EVP_LINE = 22,		/* LINE_DONE; comes with a descriptor */
 	EVP_PERMIT = 23,	/* LINE_DONE */
-	EVP_PORT = 30,		/* PORT_IS; to EVP_PORT_CANCEL no answer */
+	EVP_PORT = 30,		/* PORT_IS; to CANCEL, TOOK no answer */
 	EVP_WAIT = 31,		/* WAITED, when there was an event */
 	EVP_COUNTS = 80,	/* no answer */
 	EVP_ASK_COUNTS = 81,	/* COUNTS_ARE, with a descriptor */
@@ -330,6 +330,7 @@ enum evp_port_op {
 	EVP_PORT_FIND = 5,   /* @domid's */
 	EVP_PORT_NOTIFY = 6, /* @domid's: bind, send and close in one */
 	EVP_PORT_CANCEL = 7, /* a WAIT that was not answered yet */
+	EVP_PORT_TOOK = 8,   /* the answer to WAIT was read: no answer */
 };
 
 struct evp_port_req {
@@ -340,7 +341,10 @@ struct evp_port_req {
 	char name[EVP_NAME_MAX];
 };
 
-/* Wait for an event on @port, and take it.  One at a time. */
+/*
+ * Wait for an event on @port, and take it.  One at a time.  It is the waiter's when
+ * he says TOOK, or anything else but CANCEL: if he dies before, the next one has it.
+ */
 struct evp_wait_req {
 	struct evp_hdr hdr;
 	uint32_t port;

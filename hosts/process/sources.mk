@@ -67,6 +67,8 @@ EVTCHND_SRCS := \
 	hosts/process/broker/policy.c \
 	hosts/process/broker/policy_file.c \
 	hosts/process/broker/reattach.c \
+	hosts/process/broker/recall.c \
+	hosts/process/broker/state.c \
 	hosts/process/broker/pirq.c \
 	hosts/process/broker/requests.c \
 	hosts/process/broker/takeover.c \

@@ -53,8 +53,8 @@ stop_broker()
 	return $status
 }
 
-cmocka=$(ls tests/faults/test_*.c)
-echo "1..$(($(echo "$cmocka" | wc -l) + 4))"
+cmocka=${FAULTS_ONLY-$(ls tests/faults/test_*.c)}
+echo "1..$(($(echo "$cmocka" | wc -l) + 6))"
 
 for t in $cmocka; do
 	t=$(basename "$t" .c)
@@ -123,6 +123,63 @@ run_leaves_a_broker_alone_that_was_asked_to_end()
 	[ ! -e "$EVTCHN_SOCKET" ]
 }
 
+# pid_of_broker: of the one that serves the path now
+pid_of_broker()
+{
+	cat "$EVTCHN_SOCKET.pid"
+}
+
+kept() # NAME: there is a port of that name
+{
+	"$build/bin/evtchn" ls --json 2>&1 | grep -q "\"name\": \"$1\"}"
+}
+
+# Whoever waits goes on with the next broker, and so does the event.
+waits_go_on()
+{
+	mkfifo "$dir/one" "$dir/two" || return 1
+	timeout 60 "$build/bin/evtchn" run --domain 6 -- sh -c "
+		'$build/bin/evtchn' alloc --from 7 --name door &&
+		'$build/bin/evtchn' alloc --from 7 --name gate && read x <$dir/one &&
+		'$build/bin/evtchn' wait --timeout 30s door && read x <$dir/two &&
+		'$build/bin/evtchn' wait --timeout 30s gate" &
+	first=$!
+	soon kept gate || return 1
+	echo x >"$dir/one"
+	old=$(pid_of_broker)
+	kill -9 "$old" || return 1
+	# An event while somebody waits for it, one for later, and the end again.
+	timeout 30 "$build/bin/evtchn" notify --domain 7 --to 6 --timeout 20s door &&
+		timeout 30 "$build/bin/evtchn" notify --domain 7 --to 6 gate ||
+		return 1
+	soon replaced "$old" || return 1
+	kill -9 "$(pid_of_broker)" || return 1
+	echo x >"$dir/two"
+	wait $first || return 1
+	rm "$dir/one" "$dir/two"
+	soon test ! -e "$EVTCHN_SOCKET" && [ ! -e "$EVTCHN_SOCKET.state" ]
+}
+
+# The command itself holds the domain, and closes the port in the end.
+alloc_holds_on()
+{
+	mkfifo "$dir/one" || return 1
+	timeout 60 "$build/bin/evtchn" alloc --domain 6 --from 7 --name door -- \
+		sh -c "read x <$dir/one" &
+	first=$!
+	soon kept door || return 1
+	old=$(pid_of_broker)
+	kill -9 "$old" || return 1
+	soon replaced "$old" && soon kept door || return 1
+	timeout 30 "$build/bin/evtchn" notify --domain 7 --to 6 door || return 1
+	echo x >"$dir/one"
+	wait $first || return 1
+	rm "$dir/one"
+	soon test ! -e "$EVTCHN_SOCKET"
+}
+
+check "evtchn wait and its port go on with the next broker" waits_go_on
+check "evtchn alloc -- PROGRAM holds its port across brokers" alloc_holds_on
 check "evtchn run replaces a broker that was killed, once for all" \
 	run_replaces_a_killed_broker
 check "evtchn run lets a broker go that was asked to" \

@@ -143,12 +143,42 @@ static int inherited(void)
 	return *end || fd < 0 || fd > INT_MAX ? INT_MAX : (int)fd;
 }
 
+/* The number of the domain; -1, with a message printed: unknown. */
+static int choose(const char *command, int domid)
+{
+	const char *text = getenv("EVTCHN_DOMAIN");
+	uint16_t number;
+
+	if (domid >= 0)
+		return domid;
+	if (text && *text)
+		return cli_domid(command, text, &number) ? number : -1;
+	cli_error(command, "which domain?  Give --domain N, or start this in "
+			   "'evtchn run'");
+
+	return -1;
+}
+
+/* The session's broker was killed: `evtchn run` starts another one. */
+static int open_successor(const char *command, int domid, struct session *s)
+{
+	domid = choose(command, domid);
+	if (domid < 0)
+		return EXIT_NOTHING;
+	s->domid = (uint32_t)domid;
+	s->fd = session_again(command, s);
+
+	return s->fd < 0 ? EXIT_NOTHING : -1;
+}
+
 static int open_inherited(const char *command, int session, int domid,
 			  struct session *s)
 {
 	uint32_t want = domid < 0 ? EVP_DOMID_ANY : (uint32_t)domid;
 	int rc = evp_control_adopt(session, &s->fd);
 
+	if (rc == -ECONNRESET)
+		return open_successor(command, domid, s);
 	if (!rc)
 		rc = evp_control_reserve(s->fd, want, "", &s->domid);
 	if (rc)
@@ -171,22 +201,6 @@ static bool is_held(const char *socket, uint32_t domid)
 	close(fd);
 
 	return n > 0 && e[0].domid == domid;
-}
-
-/* The number of the domain; -1, with a message printed: unknown. */
-static int choose(const char *command, int domid)
-{
-	const char *text = getenv("EVTCHN_DOMAIN");
-	uint16_t number;
-
-	if (domid >= 0)
-		return domid;
-	if (text && *text)
-		return cli_domid(command, text, &number) ? number : -1;
-	cli_error(command, "which domain?  Give --domain N, or start this in "
-			   "'evtchn run'");
-
-	return -1;
 }
 
 int session_open(const char *command, const char *socket, int domid,

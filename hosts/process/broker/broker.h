@@ -104,6 +104,7 @@ struct evd_conn {
 	struct evd_kept *awaits; /* a WAIT not answered yet */
 	struct evd_conn *next_waiter;
 	uint32_t wait_seq;
+	bool is_given; /* it was answered, and may not have read it */
 };
 
 /*
@@ -122,10 +123,11 @@ struct evd_port {
 	bool closed;	   /* is on the list of closed ports */
 	bool orphan;	   /* its owner died: will be closed */
 	bool parked; /* an event waits for an owner; an orphan's never gets one */
-	bool claimed;	       /* its owner had it with a former broker */
-	bool watched;	       /* the peer's end is an event */
-	struct evd_half *half; /* its peer has not come back: reattach.c */
-	struct evd_kept *kept; /* the domain's own: no attachment gets it */
+	bool claimed;		   /* its owner had it with a former broker */
+	bool watched;		   /* the peer's end is an event */
+	struct evd_half *half;	   /* its peer has not come back: reattach.c */
+	struct evd_kept *kept;	   /* the domain's own: no attachment gets it */
+	struct evd_port *bound_by; /* a kept one that is connected to it */
 };
 
 enum evd_work {
@@ -158,6 +160,7 @@ struct evd_dom {
 	char name[EVP_NAME_MAX];
 	struct evd_table *grants; /* NULL: never had any */
 	uint8_t handle[16];	  /* tells it from the next one of its number */
+	bool recalled;		  /* has what a killed broker wrote down */
 	/*
 	 * Last, and in this order: of a domain with few ports only the first
 	 * pages of it are ever used.
@@ -263,7 +266,9 @@ struct evd_broker {
 	uint64_t id;	  /* which broker this is */
 	uint64_t last_id; /* of connections, lanes, links and regions */
 	struct evd_half *halves, **halves_tail;
-	int64_t look_at; /* at the halves, in ms */
+	struct evd_file *state;	     /* NULL: nothing is written down */
+	struct evd_recalls *recalls; /* NULL: nothing waits for domains */
+	int64_t look_at;	     /* at the halves, in ms */
 	int look_ms;
 	uint32_t nr_regions, max_regions;
 	struct evd_line line[EVP_NR_LINES];
@@ -369,6 +374,9 @@ struct evd_dom *evd_dom_find(const struct evd_broker *b, uint32_t domid);
 struct evd_dom *evd_dom_from(struct evd_broker *b, uint32_t domid);
 void evd_dom_hold(struct evd_dom *d, struct evd_conn *c);
 void evd_dom_release(struct evd_conn *c);
+
+/* It ends, unless somebody holds it or is expected to. */
+void evd_dom_unheld(struct evd_dom *d);
 
 /* @work has to be done on @d: loop.c will.  EVD_DESTROY is never taken back. */
 void evd_dom_begin(struct evd_dom *d, enum evd_work work);
@@ -562,6 +570,15 @@ void evd_watch_peer(struct evd_conn *c, const struct evp_watch *m);
 
 /* Open again what an attachment had that came back. */
 void evd_claims(struct evd_conn *c, const struct evp_claims *m, size_t len);
+
+/*
+ * Open a port of @d's own as @m claims; NULL: not possible.  Of one domain, with
+ * ascending ports, and then the end of these.  When it is kept: what it waits
+ * for, and whether an event waits in it.
+ */
+struct evd_port *evd_reclaim(struct evd_dom *d, const struct evp_claim *m);
+void evd_reclaim_over(struct evd_dom *d);
+void evd_reclaimed(struct evd_port *p, const struct evp_claim *m, bool parked);
 
 /* @p is closed, or has a peer again; or will not get the one it had. */
 void evd_half_drop(struct evd_port *p);

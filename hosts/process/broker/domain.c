@@ -13,6 +13,7 @@
 
 #include "broker.h"
 #include "kept.h"
+#include "state.h"
 
 struct evd_dom *evd_dom_find(const struct evd_broker *b, uint32_t domid)
 {
@@ -130,9 +131,11 @@ static int make_for(struct evd_conn *c, uint32_t domid, const char *name,
 
 	if (!rc)
 		rc = make(c->broker, domid, name, d);
-	if (!rc)
-		evd_account_add(c->account, *d);
-	return rc;
+	if (rc)
+		return rc;
+	evd_account_add(c->account, *d);
+	evd_recall(*d);
+	return 0;
 }
 
 int evd_dom_get(struct evd_conn *c, uint32_t want, const char *name,
@@ -172,6 +175,12 @@ void evd_dom_hold(struct evd_dom *d, struct evd_conn *c)
 		d->pid = c->pid;
 }
 
+void evd_dom_unheld(struct evd_dom *d)
+{
+	if (!d->nr_holders && !evd_recall_spares(d))
+		evd_dom_begin(d, EVD_DESTROY);
+}
+
 void evd_dom_release(struct evd_conn *c)
 {
 	struct evd_dom *d = c->dom;
@@ -182,7 +191,8 @@ void evd_dom_release(struct evd_conn *c)
 	evd_kept_forget(c);
 	c->dom = NULL;
 	if (--d->nr_holders == 0) {
-		evd_dom_begin(d, EVD_DESTROY);
+		d->pid = 0;
+		evd_dom_unheld(d);
 		return;
 	}
 	while (other->dom != d)
@@ -202,6 +212,7 @@ static void take_away(struct evd_dom *d)
 	b->nr_doms--;
 	evd_account_remove(d);
 	evd_lines_forget(d);
+	evd_state_forget(d);
 	free_dom(d);
 	evc_virq_raise_global(&b->machine, VIRQ_DOM_EXC);
 }

@@ -16,6 +16,7 @@
 #include <evp/evp.h>
 
 #include "broker.h"
+#include "state.h"
 
 #define EXIT_USAGE 2
 
@@ -303,6 +304,7 @@ int main(int argc, char **argv)
 	evp_close_foreign = evd_bury;
 	if (evd_listen(&b))
 		return EXIT_USAGE;
+	evd_state_open(&b);
 	if (announce(&b, &o))
 		return EXIT_FAILURE;
 	return evd_run(&b) ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -7,9 +7,10 @@
  * attachment: they live as long as the domain, are numbered like all others,
  * and may have a name.  Nobody else in the domain may use them, nobody's lane
  * leads to them: an event on one is `parked' in the broker, one bit as ever,
- * and is given to the first that asks for it with WAIT.  It leaves the broker
- * with the answer and not before, so between two WAITs, and when a waiter dies
- * or gives up, none is lost.
+ * and is given to the first that asks for it with WAIT.  It is his when he has
+ * said that he read the answer; if he dies before, the next one has it.  So
+ * between two WAITs, and when a waiter dies or gives up, none is lost.  And all
+ * of this is written down (state.c), for the next broker.
  *
  * Invariant: a kept port has no owner; it is open; one struct evd_kept and it
  * point at each other.
@@ -24,12 +25,16 @@
 
 #include "broker.h"
 #include "kept.h"
+#include "state.h"
 #include "evc_host.h"
 
 struct evd_kept {
 	struct evd_kept *next; /* of the domain */
 	struct evd_port *port;
 	struct evd_conn *waiters; /* the longest-waiting first */
+	struct evd_port *peer;	  /* whose end changes ours */
+	uint32_t slot;		  /* where it is written down; 0: nowhere */
+	bool is_written;	  /* and that an event waits */
 	char name[EVP_NAME_MAX];
 };
 
@@ -65,19 +70,117 @@ static struct evd_kept *find_name(const struct evd_dom *d, const char *name)
 	return k;
 }
 
+/* An event that waits, or was given to somebody who may not have read it. */
+static bool has_event(const struct evd_port *p)
+{
+	const struct evd_conn *c = p->kept->waiters;
+
+	while (c && !c->is_given)
+		c = c->next_waiter;
+	return p->parked || c;
+}
+
+/* The other end of @p; NULL: none. */
+static struct evd_port *peer_of(const struct evd_port *p,
+				const struct evtchn_status *st)
+{
+	struct evd_dom *d;
+
+	if (st->status != EVTCHNSTAT_interdomain)
+		return NULL;
+	d = evd_dom_find(p->dom->broker, st->u.interdomain.dom);
+	return d ? evd_port(d, st->u.interdomain.port) : NULL;
+}
+
+static void describe(struct evd_record *r, const struct evtchn_status *st)
+{
+	r->kind = (uint8_t)st->status;
+	if (st->status == EVTCHNSTAT_unbound) {
+		r->peer_domid = st->u.unbound.dom;
+	} else if (st->status == EVTCHNSTAT_interdomain) {
+		r->peer_domid = st->u.interdomain.dom;
+		r->number = st->u.interdomain.port;
+	} else if (st->status == EVTCHNSTAT_virq) {
+		r->number = st->u.virq;
+	}
+}
+
+static void set_peer(struct evd_port *p, struct evd_port *peer)
+{
+	struct evd_kept *k = p->kept;
+
+	if (k->peer && k->peer->bound_by == p)
+		k->peer->bound_by = NULL;
+	k->peer = peer;
+	if (peer)
+		peer->bound_by = p;
+}
+
+void evd_kept_note(struct evd_port *p)
+{
+	struct evtchn_status st = {.dom = DOMID_SELF, .port = p->port};
+	struct evd_kept *k = p->kept;
+	struct evd_record r = {.type = EVD_RECORD_PORT,
+			       .domid = p->dom->core.domid,
+			       .port = p->port,
+			       .uid = p->dom->account->uid};
+	struct evd_port *peer;
+
+	if (!k || evc_status(&p->dom->core, &st))
+		return;
+	peer = peer_of(p, &st);
+	set_peer(p, peer);
+	/* An interrupt line does not come back by itself. */
+	if (st.status == EVTCHNSTAT_pirq || st.status == EVTCHNSTAT_closed)
+		return;
+	describe(&r, &st);
+	r.parked = k->is_written = has_event(p);
+	if (peer && peer->att)
+		r.pid = (uint32_t)peer->att->conn->pid;
+	memcpy(r.name, k->name, sizeof(r.name));
+	k->slot = evd_state_save(p->dom->broker, k->slot, &r);
+}
+
+/* Only the event, which comes and goes more often than all else. */
+static void note_event(struct evd_port *p)
+{
+	if (p->kept->is_written != has_event(p))
+		evd_kept_note(p);
+}
+
 /* @p is open and nobody's.  -ENOMEM */
-static int keep(struct evd_port *p, const char *name)
+static struct evd_kept *attend(struct evd_port *p, const char *name)
 {
 	struct evd_kept *k = calloc(1, sizeof(*k));
 
 	if (!k)
-		return -ENOMEM;
+		return NULL;
 	evp_copy_name(k->name, name);
 	k->port = p;
 	k->next = p->dom->kept;
 	p->dom->kept = k;
 	p->kept = k;
+	return k;
+}
+
+static int keep(struct evd_port *p, const char *name)
+{
+	if (!attend(p, name))
+		return -ENOMEM;
+	evd_kept_note(p);
 	return 0;
+}
+
+bool evd_kept_again(struct evd_port *p, const char *name, uint32_t slot)
+{
+	struct evd_kept *k = attend(p, name);
+
+	if (!k)
+		return false;
+	p->att = NULL;
+	k->slot = slot;
+	k->is_written = true;
+	return true;
 }
 
 /* May @c know of port @e of @d?  One for its own domain it was told of. */
@@ -144,38 +247,80 @@ static struct evd_port *get_port(struct evd_conn *c,
 
 /* --- waiting ---------------------------------------------------------------- */
 
-static void end_wait(struct evd_conn *c, int rc)
+/* It waits for @c->awaits no more, and had its answer or gets none. */
+static void stop_waiting(struct evd_conn *c)
 {
-	struct evp_waited m = {.rc = rc};
 	struct evd_conn **at = &c->awaits->waiters;
 
 	while (*at != c)
 		at = &(*at)->next_waiter;
 	*at = c->next_waiter;
 	c->awaits = NULL;
+	c->is_given = false;
+}
+
+static void tell(struct evd_conn *c, int rc)
+{
+	struct evp_waited m = {.rc = rc};
+
 	evp_hdr_init(&m.hdr, EVP_WAITED, sizeof(m), c->wait_seq);
 	evd_send(c, &m, sizeof(m), NULL, 0);
 }
 
-/* To somebody who died without our knowing it cannot be sent: try the next. */
+static void end_wait(struct evd_conn *c, int rc)
+{
+	bool is_told = c->is_given;
+
+	stop_waiting(c);
+	if (!is_told)
+		tell(c, rc);
+}
+
+static struct evd_conn *first_waiter(const struct evd_kept *k)
+{
+	struct evd_conn *c = k->waiters;
+
+	while (c && (c->is_given || c->doomed))
+		c = c->next_waiter;
+	return c;
+}
+
+/* He stays in the queue until he has read it. */
 void evd_kept_post(struct evd_port *p)
 {
-	struct evd_conn *c;
+	struct evd_conn *c = p->parked ? first_waiter(p->kept) : NULL;
 
-	while (p->parked && (c = p->kept->waiters)) {
-		end_wait(c, 0);
-		p->parked = c->doomed;
+	if (c) {
+		p->parked = false;
+		c->is_given = true;
+		tell(c, 0);
 	}
+	note_event(p);
+}
+
+void evd_kept_took(struct evd_conn *c)
+{
+	struct evd_port *p = c->awaits->port;
+
+	stop_waiting(c);
+	note_event(p);
 }
 
 void evd_kept_closed(struct evd_port *p)
 {
 	struct evd_kept *k = p->kept;
 	struct evd_kept **at = &p->dom->kept;
+	struct evd_port *other = p->bound_by;
 
 	evd_counts_closed(p);
+	if (other) {
+		p->bound_by = other->kept->peer = NULL;
+		evd_kept_note(other);
+	}
 	if (!k)
 		return;
+	set_peer(p, NULL);
+	evd_state_drop(p->dom->broker, k->slot);
 	while (k->waiters)
 		end_wait(k->waiters, -EIDRM);
 	while (*at != k)
@@ -187,8 +332,17 @@ void evd_kept_closed(struct evd_port *p)
 
 void evd_kept_forget(struct evd_conn *c)
 {
-	if (c->awaits)
-		end_wait(c, -ECANCELED);
+	struct evd_port *p = c->awaits ? c->awaits->port : NULL;
+	bool had_event = c->is_given;
+
+	if (!p)
+		return;
+	stop_waiting(c);
+	/* He may not have read it: the next one has it. */
+	if (!had_event)
+		return;
+	p->parked = true;
+	evd_kept_post(p);
 }
 
 void evd_on_wait(struct evd_conn *c, const struct evp_wait_req *m)
@@ -426,8 +580,10 @@ void evd_on_port(struct evd_conn *c, const struct evp_port_req *m)
 		do_notify(c, m);
 		return;
 	case EVP_PORT_CANCEL:
-		if (c->awaits)
+		if (c->awaits && !c->is_given)
 			end_wait(c, -ECANCELED);
+		return;
+	case EVP_PORT_TOOK: /* evd_kept_took() was called */
 		return;
 	}
 	evd_doom(c, "bad PORT");

@@ -20,6 +20,15 @@ void evd_kept_post(struct evd_port *p);
 /* @p is free again: it is not the domain's own any more. */
 void evd_kept_closed(struct evd_port *p);
 
+/* A port that was @name's before; slot @slot says so.  False: no memory. */
+bool evd_kept_again(struct evd_port *p, const char *name, uint32_t slot);
+
+/* @p has changed: write it down, if it is the domain's own. */
+void evd_kept_note(struct evd_port *p);
+
+/* @c goes on, so it has read what it was given. */
+void evd_kept_took(struct evd_conn *c);
+
 /* @c dies: it waits for nothing. */
 void evd_kept_forget(struct evd_conn *c);
 

@@ -17,10 +17,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "broker.h"
+#include "state.h"
 
+#define DYING_MS     2000
 #define PATH_MAX_LEN (sizeof(((struct sockaddr_un *)0)->sun_path) + 8)
 
 __attribute__((format(printf, 2, 3))) static int complain(int rc,
@@ -71,6 +74,30 @@ static bool is_current(int fd, const char *name)
 	       a.st_dev == b.st_dev;
 }
 
+static bool is_served(const char *path)
+{
+	int fd, rc = evp_control_connect(path, &fd);
+
+	if (!rc)
+		(void)close(fd);
+	return !rc;
+}
+
+/*
+ * A broker that was killed hangs up, listens no more, and only then its lock is
+ * released: whoever saw the first may be here before the last.
+ */
+static int lock_soon(int fd, const char *path)
+{
+	const struct timespec nap = {.tv_nsec = 10000000};
+	int rc, left = DYING_MS / 10;
+
+	while ((rc = flock(fd, LOCK_EX | LOCK_NB)) && left-- &&
+	       !is_served(path))
+		(void)nanosleep(&nap, NULL);
+	return rc;
+}
+
 static int take_lock(struct evd_broker *b)
 {
 	char name[PATH_MAX_LEN];
@@ -81,7 +108,7 @@ static int take_lock(struct evd_broker *b)
 				"cannot create %s: %s: make the directory "
 				"writable, or choose another --socket",
 				name, strerror(errno));
-	if (flock(fd, LOCK_EX | LOCK_NB) || !is_current(fd, name)) {
+	if (lock_soon(fd, b->path) || !is_current(fd, name)) {
 		long pid = read_pid(fd);
 
 		(void)close(fd);
@@ -186,6 +213,7 @@ void evd_unlisten(struct evd_broker *b)
 
 	if (b->listener < 0)
 		return;
+	evd_state_end(b);
 	(void)snprintf(name, sizeof(name), "%s.pid", b->path);
 	(void)unlink(b->path);
 	(void)unlink(name);

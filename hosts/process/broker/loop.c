@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "broker.h"
+#include "state.h"
 
 #define NR_EVENTS 64
 
@@ -145,8 +146,10 @@ static bool work(struct evd_broker *b)
 
 static int timeout_of(struct evd_broker *b, bool more)
 {
-	int look = evd_halves_look(b);
+	int look = evd_halves_look(b), recall = evd_recall_look(b);
 
+	if (recall >= 0 && (look < 0 || recall < look))
+		look = recall;
 	if (more)
 		return 0;
 	if (look >= 0)
@@ -178,7 +181,8 @@ static int turn(struct evd_broker *b, bool *more)
 	if (n == 0 && !*more)
 		on_quiet(b);
 	*more = work(b);
-	if (!*more && b->exit_idle && b->was_used && !b->nr_conns)
+	if (!*more && b->exit_idle && b->was_used && !b->nr_conns &&
+	    !b->recalls)
 		(void)evd_retire(b);
 	return 0;
 }

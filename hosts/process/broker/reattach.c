@@ -37,6 +37,7 @@
 #include <unistd.h>
 
 #include "broker.h"
+#include "kept.h"
 
 #define FIRST_LOOK_MS 20
 #define LAST_LOOK_MS  1000
@@ -253,7 +254,7 @@ static bool waits_for(struct evd_port *p, domid_t domid)
 {
 	struct evtchn_status st = {.dom = DOMID_SELF, .port = p->port};
 
-	return p->att && !evc_status(&p->dom->core, &st) &&
+	return (p->att || p->kept) && !evc_status(&p->dom->core, &st) &&
 	       st.status == EVTCHNSTAT_unbound && st.u.unbound.dom == domid;
 }
 
@@ -340,40 +341,44 @@ static void unfill(struct evd_dom *d, const struct fill *f)
 }
 
 /* 0, or why not.  @m->port is the next one the core gives. */
-static int connect_again(struct evd_att *a, struct evd_port *mate,
+static int connect_again(struct evd_dom *d, bool is_kept, struct evd_port *mate,
 			 evtchn_port_t *port)
 {
-	int rc = evc_bind_interdomain(&a->dom->core, mate->dom->core.domid,
+	int rc = evc_bind_interdomain(&d->core, mate->dom->core.domid,
 				      mate->port, port);
 
 	if (rc)
 		return rc;
 	evd_half_drop(mate);
-	evd_post(mate->dom, mate->port);
+	/* Between ports of domains' own nothing goes but through a broker. */
+	if (!is_kept || !mate->kept)
+		evd_post(mate->dom, mate->port);
 	return 0;
 }
 
-static int open_end(struct evd_att *a, const struct evp_claim *m,
+static int open_end(struct evd_dom *d, bool is_kept, const struct evp_claim *m,
 		    evtchn_port_t *port)
 {
 	bool connected = m->kind == EVTCHNSTAT_interdomain;
-	struct evd_port *mate = connected ? find_claimed(a->dom, m)
-					  : find_half(a->dom, m);
+	struct evd_port *mate = connected ? find_claimed(d, m)
+					  : find_half(d, m);
 
-	if (mate && !connect_again(a, mate, port))
+	if (mate && !connect_again(d, is_kept, mate, port))
 		return 0;
-	return evc_alloc_unbound(&a->dom->core, DOMID_SELF, m->domid, port);
+	return evc_alloc_unbound(&d->core, DOMID_SELF, m->domid, port);
 }
 
-static int open_claimed(struct evd_att *a, const struct evp_claim *m)
+/* @is_kept: for the domain itself, no attachment. */
+static int open_claimed(struct evd_dom *dom, bool is_kept,
+			const struct evp_claim *m)
 {
-	struct evc_domain *d = &a->dom->core;
+	struct evc_domain *d = &dom->core;
 	evtchn_port_t port;
 
 	switch (m->kind) {
 	case EVTCHNSTAT_unbound:
 	case EVTCHNSTAT_interdomain:
-		return open_end(a, m, &port);
+		return open_end(dom, is_kept, m, &port);
 	case EVTCHNSTAT_virq:
 		/* Only those of a vCPU are bound where they are notified. */
 		if (!evc_bind_virq(d, m->number, m->vcpu, &port))
@@ -410,10 +415,9 @@ static void settle(struct evd_att *a, const struct evp_claim *m)
 }
 
 /* One more, of those the domain's user may have?  What fills does not count. */
-static bool has_room(const struct evd_att *a, const struct fill *f)
+static bool has_room(const struct evd_dom *d, const struct fill *f)
 {
-	return evd_may_have(a->dom->broker, a->dom->account->uid, EVD_PORTS,
-			    1 - f->nr);
+	return evd_may_have(d->broker, d->account->uid, EVD_PORTS, 1 - f->nr);
 }
 
 /* It was closed without us, and its peer may not have heard of it. */
@@ -431,8 +435,8 @@ static void claim(struct evd_att *a, const struct evp_claim *m, struct fill *f)
 		note_parted(a->dom, m);
 		return;
 	}
-	if (has_room(a, f) && reach(a->dom, m->port, f) &&
-	    !open_claimed(a, m)) {
+	if (has_room(a->dom, f) && reach(a->dom, m->port, f) &&
+	    !open_claimed(a->dom, false, m)) {
 		settle(a, m);
 		return;
 	}
@@ -484,6 +488,44 @@ void evd_claims(struct evd_conn *c, const struct evp_claims *m, size_t len)
 		return;
 	(void)evd_restrict(a, a->limit);
 	evd_tell_place(a);
+}
+
+/* --- the domain's own (recall.c) --------------------------------------------- */
+
+/* What was filled for those of one domain. */
+static struct fill kept_fill;
+
+struct evd_port *evd_reclaim(struct evd_dom *d, const struct evp_claim *m)
+{
+	if (!has_room(d, &kept_fill) || !reach(d, m->port, &kept_fill) ||
+	    open_claimed(d, true, m))
+		return NULL;
+	return evd_port(d, m->port);
+}
+
+void evd_reclaim_over(struct evd_dom *d)
+{
+	unfill(d, &kept_fill);
+	kept_fill = (struct fill){.taken = {0}};
+}
+
+void evd_reclaimed(struct evd_port *p, const struct evp_claim *m, bool parked)
+{
+	struct evtchn_status st = {.dom = DOMID_SELF, .port = p->port};
+	struct evd_port *peer = NULL;
+
+	p->claimed = true;
+	if (!evc_status(&p->dom->core, &st) &&
+	    st.status == EVTCHNSTAT_interdomain)
+		peer = evd_port(
+			evd_dom_find(p->dom->broker, st.u.interdomain.dom),
+			st.u.interdomain.port);
+	/* What there was without us we cannot know; the core's event is none. */
+	p->parked = parked || m->kind == EVTCHNSTAT_virq ||
+		    (peer && !peer->kept);
+	if (m->kind == EVTCHNSTAT_interdomain && waits_for(p, m->domid))
+		expect(p, m);
+	evd_kept_note(p);
 }
 
 /* --- coming back ------------------------------------------------------------ */

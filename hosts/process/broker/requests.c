@@ -145,13 +145,6 @@ static void on_reserve(struct evd_conn *c, const union request *m,
 	evd_send(c, &a, sizeof(a), NULL, 0);
 }
 
-/* A domain nobody holds, made for somebody who did not come. */
-static void drop_unheld(struct evd_dom *d)
-{
-	if (!d->nr_holders)
-		evd_dom_begin(d, EVD_DESTROY);
-}
-
 /* @epoll: of one that comes back, or -1.  Taken over. */
 static void attach(struct evd_conn *c, const struct evp_attach_req *m,
 		   int epoll)
@@ -172,7 +165,7 @@ static void attach(struct evd_conn *c, const struct evp_attach_req *m,
 	if (rc)
 		refuse_domain(c, m->hdr.seq, want, rc);
 	if (rc && d)
-		drop_unheld(d);
+		evd_dom_unheld(d); /* made for somebody who did not come */
 }
 
 static bool is_good(const struct evp_attach_req *m)
@@ -545,6 +538,12 @@ static const char *check(const struct evd_conn *c, const struct row *row,
 	return NULL;
 }
 
+/* It may have crossed the answer. */
+static bool is_cancel(const union request *m)
+{
+	return m->hdr.type == EVP_PORT && m->port.op == EVP_PORT_CANCEL;
+}
+
 void evd_request(struct evd_conn *c, struct evp_packet *p)
 {
 	const union request *m = (const void *)p->u.bytes;
@@ -565,6 +564,8 @@ void evd_request(struct evd_conn *c, struct evp_packet *p)
 		return;
 	}
 	why = check(c, row, p);
+	if (!why && c->is_given && !is_cancel(m))
+		evd_kept_took(c);
 	if (why)
 		evd_doom(c, why);
 	else

@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "broker.h"
+#include "state.h"
 
 bool evd_may_control(const struct evd_conn *c)
 {
@@ -116,6 +117,7 @@ static void delegate(struct evd_conn *c, const struct evp_virq *m,
 {
 	switch (d ? evc_virq_set_handler(&d->core, m->virq) : -XEN_EINVAL) {
 	case 0:
+		evd_state_delegated(d, m->virq);
 		answer(c, m, 0);
 		break;
 	case -XEN_EBUSY:
