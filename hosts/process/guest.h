@@ -179,6 +179,7 @@ struct evp_guest {
 	bool tend;	/* evp_tend() has something to do */
 	/* claims.c */
 	uint32_t claim_from; /* the first port not claimed yet; 0: all are */
+	int64_t look_at;     /* what the socket has, unless it wakes us */
 	bool owes;	     /* ... an answer for which there was no room */
 	struct evp_link_msg owed;
 	int timer;	  /* -1, or when to try again, as a descriptor */

@@ -38,7 +38,7 @@
 
 #define FIRST_RETRY_NS 10000000	 /* 10 ms after it ended; doubled up to */
 #define LAST_RETRY_NS  320000000 /* this */
-#define ROOM_TO_SAY    (1 << 20) /* all claims at once; the kernel cuts it */
+#define LOOK_NS	       1000000	 /* what polling costs meanwhile */
 
 /* --- when to look ----------------------------------------------------------- */
 
@@ -200,9 +200,7 @@ static void look_for_parted(struct evp_guest *g)
 static bool say_all(struct evp_guest *g, int fd)
 {
 	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = 0};
-	const int room = ROOM_TO_SAY;
 
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	if (g->inherited)
 		(void)fcntl(fd, F_SETFD, 0);
 	drop_unreturned(g);
@@ -378,14 +376,30 @@ static void let_go(struct evp_guest *g, struct evp_lane *l)
 	evp_lane_free(l);
 }
 
+/*
+ * Between the first word to a broker and its first in a lane of its own: who does
+ * not sleep would not hear of its socket.
+ */
+static void go_on(struct evp_guest *g)
+{
+	int64_t now = evp_now();
+
+	if (now < g->look_at)
+		return;
+	g->look_at = now + LOOK_NS;
+	if (g->claim_from)
+		evp_claims_go_on(g);
+	evp_read_news(g);
+}
+
 void evp_tend(struct evp_guest *g)
 {
 	uint32_t i = 0, nr_old = 0;
 
 	if (g->control < 0 && g->path[0] && evp_now() >= g->retry_at)
 		(void)evp_rejoin(g);
-	if (g->claim_from)
-		evp_claims_go_on(g);
+	else if (g->control >= 0 && (g->joining || g->claim_from))
+		go_on(g);
 	while (i < g->nr_lanes) {
 		struct evp_lane *l = g->lane[i];
 

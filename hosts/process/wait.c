@@ -236,6 +236,8 @@ void evp_on_ring(struct evp_guest *g, uint64_t lane)
 		make_hot(g, l);
 	else if (lane != EVP_RETRY_TAG)
 		g->news = true; /* the socket, or a lane it will tell of */
+	if (!lane)
+		g->look_at = 0;
 }
 
 /* Who rang?  Waits until @ts, relative; NULL: for ever. */
