@@ -5,6 +5,8 @@
  */
 #include "test_guest_platform.h"
 
+#include <sys/mman.h>
+
 /* --- start ---------------------------------------------------------------- */
 
 static void init_masks_every_port(void **state)
@@ -36,6 +38,36 @@ static void init_gives_each_vcpu_its_info(void **state)
 {
 	(void)state;
 	assert_ptr_equal(info_of(3), &page.s.vcpu_info[3]);
+}
+
+/* It is the same guest then, and the table is not so much as looked at. */
+static void init_leaves_a_table_of_zeros_alone(void **state)
+{
+	size_t size = EVTCHN_2L_NR_CHANNELS_64 * sizeof(struct evg_port);
+	static struct evg_vcpu before[NR_VCPUS];
+	uint32_t i;
+
+	(void)state;
+	memcpy(before, vcpu, sizeof(before));
+	memset(vcpu, 0xa5, sizeof(vcpu));
+	page.s.evtchn_pending[1] = 2;
+	config.ports_are_zero = true;
+	config.port =
+		mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	start_guest();
+	assert_int_equal(mprotect(config.port, size, PROT_READ | PROT_WRITE),
+			 0);
+	for (i = 0; i < NR_VCPUS; i++) {
+		assert_memory_equal(before[i].own, vcpu[i].own,
+				    sizeof(before[i].own));
+		assert_memory_equal(before[i].left, vcpu[i].left,
+				    sizeof(before[i].left));
+	}
+	open_port(65);
+	bind_recorder(65);
+	assert_int_equal(upcall(0), 1);
+	ASSERT_SEEN(65);
+	assert_int_equal(munmap(config.port, size), 0);
 }
 
 #define BAD(field, value)                                            \
@@ -387,6 +419,7 @@ int main(void)
 		TEST(init_masks_every_port),
 		TEST(init_keeps_what_is_pending),
 		TEST(init_gives_each_vcpu_its_info),
+		TEST(init_leaves_a_table_of_zeros_alone),
 		TEST(init_bad_config_gives_einval),
 		TEST(set_callbacks_registers_failsafe_then_event),
 		TEST(set_callbacks_without_failsafe_registers_event_only),
