@@ -134,6 +134,11 @@ kept() # NAME: there is a port of that name
 	"$build/bin/evtchn" ls --json 2>&1 | grep -q "\"name\": \"$1\"}"
 }
 
+say() # FIFO: whoever reads it goes on; it may be nobody
+{
+	timeout 20 sh -c "echo x >'$dir/$1'"
+}
+
 # Whoever waits goes on with the next broker, and so does the event.
 waits_go_on()
 {
@@ -145,7 +150,7 @@ waits_go_on()
 		'$build/bin/evtchn' wait --timeout 30s gate" &
 	first=$!
 	soon kept gate || return 1
-	echo x >"$dir/one"
+	say one || return 1
 	old=$(pid_of_broker)
 	kill -9 "$old" || return 1
 	# An event while somebody waits for it, one for later, and the end again.
@@ -154,7 +159,7 @@ waits_go_on()
 		return 1
 	soon replaced "$old" || return 1
 	kill -9 "$(pid_of_broker)" || return 1
-	echo x >"$dir/two"
+	say two || return 1
 	wait $first || return 1
 	rm "$dir/one" "$dir/two"
 	soon test ! -e "$EVTCHN_SOCKET" && [ ! -e "$EVTCHN_SOCKET.state" ]
@@ -172,7 +177,7 @@ alloc_holds_on()
 	kill -9 "$old" || return 1
 	soon replaced "$old" && soon kept door || return 1
 	timeout 30 "$build/bin/evtchn" notify --domain 7 --to 6 door || return 1
-	echo x >"$dir/one"
+	say one || return 1
 	wait $first || return 1
 	rm "$dir/one"
 	soon test ! -e "$EVTCHN_SOCKET"

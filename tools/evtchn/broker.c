@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -217,4 +218,18 @@ int broker_start(const char *command, const char *socket)
 	report_failure(command, log);
 
 	return -1;
+}
+
+/*
+ * One that ends in order removes SOCKET.pid.  Not so the socket: whoever takes a
+ * dead one's place removes that for a moment.
+ */
+bool broker_was_killed(const char *socket)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s.pid", socket);
+
+	return *socket && !lstat(path, &st);
 }

@@ -4,6 +4,7 @@
 #define EVTCHN_BROKER_H
 
 #include <limits.h>
+#include <stdbool.h>
 
 /*
  * Take the lock that goes with @socket, so that nobody else starts a broker
@@ -23,5 +24,11 @@ int broker_start(const char *command, const char *socket);
  * @path is @name, and PATH decides.
  */
 void broker_find_beside(const char *name, char path[PATH_MAX]);
+
+/*
+ * The broker on @socket ("": none to look for) is gone: was it killed, or is there
+ * another one already, rather than having ended in order?
+ */
+bool broker_was_killed(const char *socket);
 
 #endif /* EVTCHN_BROKER_H */

@@ -7,14 +7,14 @@
  * is first starts another broker, and all hold their domains there; the
  * programs come back to it by themselves (hosts/process/rejoin.c).
  *
- * A broker that ended because it was asked to has removed its socket.  Then it
- * is not started again: somebody wanted it to be gone.
+ * A broker that ended because it was asked to is not started again: somebody
+ * wanted it to be gone.
  */
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "broker.h"
 #include "hold.h"
 
 static bool is_hung_up(int fd)
@@ -24,20 +24,13 @@ static bool is_hung_up(int fd)
 	return poll(&p, 1, 0) == 1 && p.revents & POLLHUP;
 }
 
-static bool was_killed(const char *socket)
-{
-	struct stat st;
-
-	return !lstat(socket, &st);
-}
-
 void hold_look(void *hold)
 {
 	struct hold *h = hold;
 
 	while (h->fd >= 0 && is_hung_up(h->fd)) {
 		close(h->fd);
-		h->fd = was_killed(h->socket) ? h->again(h->ctx) : -1;
+		h->fd = broker_was_killed(h->socket) ? h->again(h->ctx) : -1;
 		if (h->fd >= 0)
 			hold_begin(h);
 	}

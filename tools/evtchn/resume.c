@@ -4,17 +4,16 @@
  *
  * Who came in by number starts that broker himself, if nobody has done so yet.
  * Inside `evtchn run` that is run's business, which holds the domain: then this
- * waits for it, for a while.  A broker that was asked to end has removed its
- * socket; nobody comes after it.
+ * waits for it, for a while.  Nobody comes after a broker that was asked to end.
  */
 #include <errno.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <evp/evp.h>
 
 #include "hosts/process/control.h"
+#include "broker.h"
 #include "cli.h"
 #include "commands.h"
 #include "session.h"
@@ -22,13 +21,6 @@
 #define PATIENCE_NS INT64_C(10000000000)
 #define FIRST_NS    INT64_C(10000000)
 #define LAST_NS	    INT64_C(320000000)
-
-static bool was_killed(const struct session *s)
-{
-	struct stat st;
-
-	return !lstat(s->socket, &st);
-}
 
 static int attempt(const struct session *s, const char *name, int *fd)
 {
@@ -75,7 +67,7 @@ int session_again(const char *command, const struct session *s)
 	uint32_t domid;
 	int fd;
 
-	if (!was_killed(s)) {
+	if (!broker_was_killed(s->socket)) {
 		cli_error(command, "the broker has ended");
 		return -1;
 	}

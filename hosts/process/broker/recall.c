@@ -155,13 +155,27 @@ int evd_recall_begin(struct evd_broker *b, const struct evd_record *r,
 	return rc;
 }
 
+/* Who nobody holds now ends now. */
+static void stop_sparing(struct evd_broker *b)
+{
+	struct evd_dom *d;
+
+	b->recalls->is_sparing = false;
+	for (d = b->doms; d; d = d->next) {
+		if (!d->nr_holders)
+			evd_dom_begin(d, EVD_DESTROY);
+	}
+}
+
 void evd_recall_end(struct evd_broker *b)
 {
 	struct evd_recalls *l = b->recalls;
 
-	b->recalls = NULL;
 	if (!l)
 		return;
+	if (l->is_sparing)
+		stop_sparing(b);
+	b->recalls = NULL;
 	free(l->e);
 	free(l);
 }
@@ -249,17 +263,6 @@ bool evd_recall_spares(const struct evd_dom *d)
 {
 	return d->recalled && d->broker->recalls &&
 	       d->broker->recalls->is_sparing;
-}
-
-static void stop_sparing(struct evd_broker *b)
-{
-	struct evd_dom *d;
-
-	b->recalls->is_sparing = false;
-	for (d = b->doms; d; d = d->next) {
-		if (!d->nr_holders)
-			evd_dom_begin(d, EVD_DESTROY);
-	}
 }
 
 static void give_up(struct evd_broker *b)
