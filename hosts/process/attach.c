@@ -2,9 +2,9 @@
 /*
  * Becoming a domain, and leaving.
  *
- * Attaching yields two descriptors from the broker: the epoll instance that
- * peers' bells ring, and the page of the broker's lane.  The control socket is
- * added to the instance with 0 as its data; no lane has that number.
+ * Attaching yields two descriptors from the broker: the page of its lane, and
+ * the bell of that.  What bells ring is an epoll instance of our own.  The control
+ * socket is added to it with 0 as its data; no lane has that number.
  */
 #include <errno.h>
 #include <sched.h>
@@ -88,7 +88,7 @@ static int take_lane(struct evp_guest *g, struct evp_packet *p, uint64_t id)
 	l->words = UINT64_MAX;
 	memset(l->known, 0xff, sizeof(l->known));
 	l->by_port = true;
-	rc = evp_port_lane_map(p->fd[1], &page);
+	rc = evp_port_lane_map(p->fd[0], &page);
 	if (!rc) {
 		l->in = &page->lane;
 		rc = evp_lane_add(g, l);
@@ -98,9 +98,14 @@ static int take_lane(struct evp_guest *g, struct evp_packet *p, uint64_t id)
 		return rc;
 	}
 	g->broker = l;
-	g->epoll = p->fd[0];
-	p->fd[0] = p->fd[1];
+	l->bell = p->fd[1];
 	p->nr_fds = 1; /* the page is mapped */
+	g->epoll = evp_above_streams(epoll_create1(EPOLL_CLOEXEC));
+	if (g->epoll < 0)
+		return -errno;
+	rc = evp_lane_open(g, l);
+	if (rc)
+		return rc;
 	if (epoll_ctl(g->epoll, EPOLL_CTL_ADD, g->control, &ev))
 		return -errno;
 	return 0;

@@ -104,11 +104,7 @@ int evp_send_packet(int sock, const void *msg, size_t len, const int *fd,
 	return 0;
 }
 
-/*
- * A program may run without standard streams; what it prints must not end in
- * one of our descriptors.  Takes @fd over.  Negative stays negative.
- */
-static int above_streams(int fd)
+int evp_above_streams(int fd)
 {
 	int lifted;
 
@@ -131,7 +127,7 @@ static bool take_fds(struct cmsghdr *c, struct evp_packet *p)
 
 	for (i = 0; i < n; i++) {
 		memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
-		fd = above_streams(fd);
+		fd = evp_above_streams(fd);
 		if (p->nr_fds < EVP_FDS_MAX) {
 			p->fd[p->nr_fds++] = fd;
 		} else {
@@ -233,7 +229,8 @@ int evp_control_connect(const char *path, int *fd)
 		return evp_fail(-ENAMETOOLONG, "socket path '%s' is too long",
 				path);
 	strcpy(un.sun_path, path);
-	s = above_streams(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+	s = evp_above_streams(
+		socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
 	if (s < 0)
 		return evp_fail(-errno, "cannot make a socket");
 	if (connect(s, (const struct sockaddr *)&un, sizeof(un))) {
@@ -396,7 +393,7 @@ int evp_control_adopt(int session, int *fd)
 				session);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return evp_fail(-errno, "cannot make a socket");
-	pair[0] = above_streams(pair[0]);
+	pair[0] = evp_above_streams(pair[0]);
 	if (pair[0] < 0) {
 		(void)close(pair[1]);
 		return evp_fail(-EMFILE, "cannot make a socket");

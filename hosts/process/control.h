@@ -113,7 +113,7 @@ int evp_control_counts(int fd, uint32_t domid, uint32_t index,
 
 /* --- building blocks, also for the tests ----------------------------------- */
 
-#define EVP_FDS_MAX 3
+#define EVP_FDS_MAX 4
 
 /* One received message and the descriptors that came with it. */
 struct evp_packet {
@@ -141,6 +141,12 @@ int evp_send_packet(int sock, const void *msg, size_t len, const int *fd,
  *   -EPROTO      not a message of this protocol; descriptors were closed
  */
 int evp_recv_packet(int sock, struct evp_packet *p, int flags);
+
+/*
+ * A program may run without standard streams; what it prints must not end in
+ * one of our descriptors.  Takes @fd over.  Negative stays negative.
+ */
+int evp_above_streams(int fd);
 
 /* How a descriptor is closed that came and was not taken; close(2). */
 extern void (*evp_close_foreign)(int fd);

@@ -11,6 +11,7 @@
  *   notice.c      being told of a peer's end
  *   rejoin.c      the broker ended: back to its successor
  *   claims.c      ... and telling it what there is
+ *   lane_set.c    which lanes there are, which are looked at
  *   wait.c        collecting from lanes, sleeping
  *   deliver.c     posting: an event becomes a pending port
  *   fifo.c        FIFO event channels: switching over, and back
@@ -71,7 +72,8 @@ struct evp_lane {
 	struct evp_lane_page *in;  /* of the broker's: a struct evp_port_lane */
 	struct evp_lane_page *out; /* NULL: the broker's */
 	uint64_t in_id;
-	int bell;
+	int rope;	/* of @out's bell, -1 */
+	int bell;	/* of @in, -1 */
 	uint32_t index; /* in guest.lane[] */
 	uint32_t peer_domid, peer_pid;
 	bool old;	/* of a broker that ended: being replaced */
@@ -190,10 +192,13 @@ struct evp_guest {
 	bool news;	   /* the control socket wants to be read */
 	evb_u32 rung_from; /* the CPU of who rang last, plus 1; 0: nobody */
 	bool armed;	   /* somebody may have rung since */
-	/* The first @nr_hot are not armed: looked at while awake. */
+	/*
+	 * The first @nr_hot are not armed: looked at while awake.  From @nr_open
+	 * on they are shut: neither looked at nor listened to.
+	 */
 	struct evp_lane **lane;
 	struct evp_lane *broker; /* one of them */
-	uint32_t nr_lanes, nr_hot, max_lanes;
+	uint32_t nr_lanes, nr_open, nr_hot, max_lanes;
 	/*
 	 * EVP_NR_PORTS of them, of which only those of ports we have heard of
 	 * cost memory: these are below @end_port, written under @lock.
@@ -432,7 +437,7 @@ int evp_guest_spin(struct evp_guest *g, const struct evp_options *o);
 int evp_guest_settle(struct evp_guest *g, struct evp_packet *p, uint32_t domid,
 		     uint64_t lane);
 
-/* --- wait.c ----------------------------------------------------------------- */
+/* --- lane_set.c ------------------------------------------------------------- */
 
 /* Memory, all zero, that costs nothing until it is used; NULL: no more. */
 void *evp_new_pages(size_t size);
@@ -441,12 +446,19 @@ void *evp_new_pages(size_t size);
 struct evp_lane *evp_lane_new(void);
 void evp_lane_free(struct evp_lane *l);
 
-/* Add a lane, hot; -ENOMEM.  And take it out again (not freed). */
+/* Add a lane, shut; -ENOMEM.  And take it out again (not freed). */
 int evp_lane_add(struct evp_guest *g, struct evp_lane *l);
 void evp_lane_remove(struct evp_guest *g, struct evp_lane *l);
 void evp_lanes_free(struct evp_guest *g);
-/* It is looked at again while awake, as a new one is. */
+/* It rang: it is looked at while awake.  Not a shut one. */
 void evp_lane_heat(struct evp_guest *g, struct evp_lane *l);
+
+/* Look at it from now on, and be woken by its bell.  Not open yet: it is hot. */
+int evp_lane_open(struct evp_guest *g, struct evp_lane *l);
+void evp_lane_shut(struct evp_guest *g, struct evp_lane *l);
+/* A channel uses it, which opens it; and one less: the last one shuts it. */
+void evp_lane_use(struct evp_guest *g, struct evp_lane *l);
+void evp_lane_unuse(struct evp_guest *g, struct evp_lane *l);
 struct evp_lane *evp_lane_find(struct evp_guest *g, uint64_t in_id);
 
 /* What @slot stands for from now on: a port, or EVP_SLOT_... */
@@ -457,6 +469,8 @@ static inline void evp_lane_keep(struct evp_lane *l, uint32_t slot)
 {
 	l->early[slot / 64] |= 1ull << slot % 64;
 }
+
+/* --- wait.c ----------------------------------------------------------------- */
 
 /* Take what is in a lane, selected or not. */
 void evp_lane_drain(struct evp_guest *g, struct evp_lane *l);
@@ -547,7 +561,7 @@ void evp_parted_are_known(struct evp_guest *g);
 
 /* --- rejoin.c, on --------------------------------------------------------------- */
 
-/* The broker's answer; takes its descriptor. */
+/* The broker's answer; takes its descriptors. */
 void evp_on_reattached(struct evp_guest *g, struct evp_packet *p);
 
 /* @port has gone: nothing comes for it in old lanes.  True: something had. */

@@ -113,7 +113,7 @@ static enum evp_sent send_by_lane(struct evp_guest *g, evtchn_port_t port)
 {
 	const struct evp_chan *ch = &g->chan[port];
 	enum evp_sent sent =
-		evp_lane_send(ch->lane->out, ch->lane->bell, ch->slot_out);
+		evp_lane_send(ch->lane->out, ch->lane->rope, ch->slot_out);
 
 	evp_note(g, &g->counts->port[port].sent[sent]);
 	return sent;

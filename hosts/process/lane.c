@@ -16,7 +16,7 @@
 
 /* --- the sender ------------------------------------------------------------ */
 
-enum evp_sent evp_lane_send(struct evp_lane_page *p, int bell, uint32_t slot)
+enum evp_sent evp_lane_send(struct evp_lane_page *p, int rope, uint32_t slot)
 {
 	uint32_t word = slot / 64 % EVP_LANE_WORDS;
 	uint64_t bit = 1ull << slot % 64;
@@ -31,7 +31,7 @@ enum evp_sent evp_lane_send(struct evp_lane_page *p, int bell, uint32_t slot)
 	if (!evb_u32_load(&p->armed) || !evb_u32_xchg(&p->armed, 0))
 		return EVP_SET;
 	evb_u32_store_relaxed(&p->rung_from, (uint32_t)sched_getcpu() + 1);
-	evp_kick(bell);
+	evp_kick(rope);
 	return EVP_RANG;
 }
 

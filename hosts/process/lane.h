@@ -71,7 +71,7 @@ enum evp_sent {
 /*
  * evp_lane_send - raise an event in a lane.
  *
- * @bell  rung if the receiver sleeps (kick.c)
+ * @rope  of its bell, rung if the receiver sleeps (kick.c)
  * @slot  below EVP_LANE_SLOTS
  * Context: any thread that owns the sending side.
  * Order:   the caller's earlier writes are visible to whoever takes the bit.
@@ -79,7 +79,7 @@ enum evp_sent {
  *          that waits, two when the receiver is awake, three and a system
  *          call when it sleeps.
  */
-enum evp_sent evp_lane_send(struct evp_lane_page *p, int bell, uint32_t slot);
+enum evp_sent evp_lane_send(struct evp_lane_page *p, int rope, uint32_t slot);
 
 /* Which words have pending bits; they are the caller's now. */
 uint64_t evp_lane_take_selector(struct evp_lane_page *p);
@@ -113,7 +113,29 @@ int evp_pages_create(int *memfd, size_t size, void **m);
 int evp_pages_map(int memfd, size_t size, void **m);
 void evp_pages_unmap(void *m, size_t size);
 
-/* Ring the bell of a sleeping receiver (kick.c). */
-void evp_kick(int bell);
+/* --- kick.c ------------------------------------------------------------------ */
+
+/* Two descriptors: the sender's, to ring with, and the receiver's. */
+struct evp_bell {
+	int rope;
+	int bell;
+};
+
+/* Ring the bell of a sleeping receiver.  Never waits. */
+void evp_kick(int rope);
+
+/* A new one, both ends close-on-exec: 0 or -errno.  And the end of both. */
+int evp_bell_make(struct evp_bell *b);
+void evp_bell_close(struct evp_bell *b);
+
+/*
+ * Each ring is an event of @epoll from now on, with @lane as its data; the first
+ * comes at once, since nobody knows who rang before.  0 or -errno.  And no more.
+ */
+int evp_bell_hear(int epoll, int bell, uint64_t lane);
+void evp_bell_ignore(int epoll, int bell);
+
+/* Do bells ring here?  -ENOSYS: not with this kernel; other -errno. */
+int evp_bell_check(void);
 
 #endif /* EVP_LANE_H */

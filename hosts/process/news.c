@@ -60,7 +60,8 @@ static int map_pair(struct evp_lane *l, struct evp_packet *p)
 	if (!rc)
 		rc = evp_lane_map(p->fd[1], &l->out);
 	if (!rc) {
-		l->bell = p->fd[2];
+		l->rope = p->fd[2];
+		l->bell = p->fd[3];
 		p->nr_fds = 2; /* the mappings are enough of the others */
 	}
 	return rc;
@@ -71,7 +72,7 @@ static void on_lane(struct evp_guest *g, struct evp_packet *p)
 {
 	const struct evp_lane_msg *m = (const void *)p->u.bytes;
 	struct evp_lane *l = evp_lane_new();
-	int rc = l && p->nr_fds == 3 ? 0 : -ENOMEM;
+	int rc = l && p->nr_fds == 4 ? 0 : -ENOMEM;
 
 	if (!rc)
 		rc = map_pair(l, p);
@@ -90,10 +91,10 @@ static void on_lane(struct evp_guest *g, struct evp_packet *p)
 }
 
 /* What the peer has not collected it never will: DISCONNECT takes it on. */
-static void leave_lane(struct evp_chan *ch)
+static void leave_lane(struct evp_guest *g, struct evp_chan *ch)
 {
 	ch->unheard = evp_lane_take_slot(ch->lane->out, ch->slot_out);
-	ch->lane->users--;
+	evp_lane_unuse(g, ch->lane);
 	ch->lane = NULL;
 	ch->way = EVP_BY_BROKER;
 }
@@ -109,7 +110,7 @@ static void on_lane_gone(struct evp_guest *g, const struct evp_packet *p)
 	evp_lane_drain(g, l);
 	for (port = 0; port < evp_end_port(g); port++) {
 		if (g->chan[port].lane == l)
-			leave_lane(&g->chan[port]);
+			leave_lane(g, &g->chan[port]);
 	}
 	evp_lane_remove(g, l);
 	evp_lane_free(l);
@@ -145,11 +146,12 @@ static void note_peer(struct evp_chan *ch, uint32_t domid, uint32_t port)
  * Its channel goes on in another lane: see rejoin.c.  What the peer has not
  * collected from this one it may never see.  True: there was something.
  */
-static bool move_from(struct evp_lane *old, const struct evp_chan *ch)
+static bool move_from(struct evp_guest *g, struct evp_lane *old,
+		      const struct evp_chan *ch)
 {
 	bool sent = evp_lane_take_slot(old->out, ch->slot_out);
 
-	old->users--;
+	evp_lane_unuse(g, old);
 	old->moved = true;
 	return sent;
 }
@@ -159,10 +161,10 @@ static void enter_lane(struct evp_guest *g, struct evp_lane *l,
 {
 	struct evp_chan *ch = &g->chan[m->port];
 	struct evp_lane *old = ch->lane;
-	bool again = old && move_from(old, ch);
+	bool again = old && move_from(g, old, ch);
 
 	ch->lane = l;
-	l->users++;
+	evp_lane_use(g, l);
 	ch->link = m->link;
 	ch->slot_in = (uint16_t)m->slot_in;
 	ch->slot_out = (uint16_t)m->slot_out;
@@ -172,7 +174,7 @@ static void enter_lane(struct evp_guest *g, struct evp_lane *l,
 	if (take_early(l, m->slot_in))
 		evp_arrive(g, EVP_TRACE_TAKE, m->port);
 	if (again)
-		(void)evp_lane_send(l->out, l->bell, ch->slot_out);
+		(void)evp_lane_send(l->out, l->rope, ch->slot_out);
 	if (old)
 		evp_leave_old(old);
 }
@@ -216,7 +218,7 @@ static void on_disconnect(struct evp_guest *g, const struct evp_packet *p)
 		if (evp_lane_take_slot(ch->lane->in, ch->slot_in))
 			evp_arrive(g, EVP_TRACE_TAKE, m->port);
 		evp_lane_name_slot(ch->lane, ch->slot_in, EVP_SLOT_UNKNOWN);
-		leave_lane(ch);
+		leave_lane(g, ch);
 	}
 	if (ch && ch->way == EVP_HERE && !m->link)
 		ch->way = EVP_BY_BROKER;
@@ -243,7 +245,7 @@ void evp_forget_port(struct evp_guest *g, evtchn_port_t port, bool unasked)
 			evp_lane_keep(ch->lane, ch->slot_in);
 		if (ch->lane->old)
 			evp_part(ch->lane, ch->slot_out);
-		ch->lane->users--;
+		evp_lane_unuse(g, ch->lane);
 		evp_leave_old(ch->lane);
 	}
 	(void)evp_forget_old(g, port);
@@ -312,7 +314,7 @@ static void on_peer_lost(struct evp_guest *g, const struct evp_packet *p)
 		return;
 	ch->lane = NULL;
 	ch->way = EVP_BY_BROKER;
-	l->users--;
+	evp_lane_unuse(g, l);
 	l->lost = true;
 	evp_leave_old(l);
 }

@@ -35,7 +35,7 @@ void evp_part(struct evp_lane *l, uint32_t slot)
 	(void)evb_u64_or(&l->out->parted[slot / 64], 1ull << slot % 64);
 	(void)evb_u64_or(&l->out->parted_words, 1ull << slot / 64);
 	if (evb_u32_load(&l->out->armed) && evb_u32_xchg(&l->out->armed, 0))
-		evp_kick(l->bell);
+		evp_kick(l->rope);
 }
 
 /* The other end of a channel within this attachment. */
@@ -102,7 +102,7 @@ static void lose_peer(struct evp_guest *g, struct evp_lane *l, uint32_t slot)
 		ch->kind = EVTCHNSTAT_unbound;
 	if (ch->watched)
 		evp_post(g, port);
-	l->users--;
+	evp_lane_unuse(g, l);
 	evp_leave_old(l);
 }
 

@@ -100,7 +100,7 @@ enum evp_type {
 	EVP_TAKE_OVER = 18,	/* TAKEN_OVER, with two descriptors */
 	EVP_RESTRICT = 19,	/* RESULT without an argument */
 	EVP_WATCH = 27,		/* RESULT without an argument */
-	EVP_REATTACH = 28,	/* REATTACHED; each with a descriptor */
+	EVP_REATTACH = 28,	/* REATTACHED, with two descriptors */
 	EVP_CLAIM = 29,		/* no answer */
 	EVP_VIRQ = 21,		/* VIRQ_DONE */
 	EVP_LINE = 22,		/* LINE_DONE; comes with a descriptor */
@@ -130,7 +130,7 @@ enum evp_type {
 	EVP_WAITED = 61,
 	EVP_COUNTS_ARE = 84,
 	/* news; seq is 0 */
-	EVP_LANE = 64, /* with three descriptors */
+	EVP_LANE = 64, /* with four descriptors */
 	EVP_CONNECT = 65,
 	EVP_LOCAL = 66,
 	EVP_DISCONNECT = 67,
@@ -198,11 +198,11 @@ struct evp_watch {
 };
 
 /*
- * Become an attachment again after the broker ended.  Descriptor: the epoll
- * instance it has.  CLAIMs follow, without waiting for the answer: what was open
- * in it, ports ascending, and the last of them says so.  Until then nothing else
- * is taken but COUNTS and the answers to news.  A claim that cannot be
- * met is answered by CLOSED.  One for a connected port opens it unbound, for the
+ * Become an attachment again after the broker ended.  CLAIMs follow, without
+ * waiting for the answer: what was open in it, ports ascending, and the last of
+ * them says so.  Until then nothing else is taken but COUNTS and the answers to
+ * news.  A claim that cannot be met is answered by CLOSED.  One for a connected
+ * port opens it unbound, for the
  * peer; when the peer claims the other end the two are connected, and hear of it
  * by CONNECT.  PEER_LOST: that will not happen any more.  One of the kind "closed"
  * is for a port that was connected, and closed without a broker.
@@ -384,10 +384,7 @@ struct evp_reserved {
 	uint64_t broker; /* which one this is, of all that ever ran */
 };
 
-/*
- * Descriptors: an epoll instance to sleep on, the broker's lane (port_lane.h);
- * REATTACHED: only the latter.
- */
+/* Descriptors: the broker's lane (port_lane.h), its bell.  REATTACHED likewise. */
 struct evp_attached {
 	struct evp_hdr hdr;
 	uint32_t domid;
@@ -512,8 +509,7 @@ struct evp_counts_are {
 
 /*
  * A pair of lanes to another attachment.  Descriptors: the page of @in, the
- * page of @out, the bell of @out.  The bell of @in rings the epoll instance
- * with @in as its data.
+ * page of @out, the rope of @out's bell, the bell of @in (kick.c).
  */
 struct evp_lane_msg {
 	struct evp_hdr hdr;

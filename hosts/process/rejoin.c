@@ -101,8 +101,10 @@ void evp_mourn(struct evp_guest *g)
 	uint32_t i;
 
 	take_last_words(g);
-	for (i = 0; i < g->nr_lanes; i++)
+	for (i = 0; i < g->nr_lanes; i++) {
 		g->lane[i]->old = g->lane[i]->out != NULL;
+		(void)evp_lane_open(g, g->lane[i]);
+	}
 	g->joining = false;
 	evp_claims_drop(g);
 	g->tend = true;
@@ -134,7 +136,7 @@ static bool introduce(const struct evp_guest *g, int fd)
 
 	memcpy(m.who.name, g->name, sizeof(m.who.name));
 	return say(fd, &hello, EVP_HELLO, sizeof(hello), NULL) &&
-	       say(fd, &m, EVP_REATTACH, sizeof(m), &g->epoll) &&
+	       say(fd, &m, EVP_REATTACH, sizeof(m), NULL) &&
 	       (g->counts_fd < 0 ||
 		say(fd, &counts, EVP_COUNTS, sizeof(counts), &g->counts_fd));
 }
@@ -154,7 +156,7 @@ static void drop_unreturned(struct evp_guest *g)
 			continue;
 		(void)evp_forget_old(g, port);
 		if (ch->lane)
-			ch->lane->users--;
+			evp_lane_unuse(g, ch->lane);
 		*ch = (struct evp_chan){.way = EVP_BY_BROKER};
 	}
 	evp_chans_unlock(g);
@@ -234,17 +236,25 @@ bool evp_rejoin(struct evp_guest *g)
 void evp_on_reattached(struct evp_guest *g, struct evp_packet *p)
 {
 	const struct evp_attached *m = (const void *)p->u.bytes;
+	struct evp_lane *l = g->broker;
 	struct evp_port_lane *page;
 
-	if (!g->joining || p->nr_fds != 1 ||
+	if (!g->joining || p->nr_fds != 2 ||
 	    evp_port_lane_map(p->fd[0], &page)) {
 		evp_lose_broker(g);
 		return;
 	}
-	evp_port_lane_unmap(evp_port_lane_of(g->broker->in));
-	g->broker->in = &page->lane;
-	g->broker->in_id = m->lane;
-	evp_lane_heat(g, g->broker); /* the new page is not armed */
+	evp_lane_shut(g, l);
+	evp_port_lane_unmap(evp_port_lane_of(l->in));
+	(void)close(l->bell);
+	l->in = &page->lane;
+	l->in_id = m->lane;
+	l->bell = p->fd[1];
+	p->nr_fds = 1;
+	if (evp_lane_open(g, l)) { /* hot: the new page is not armed */
+		evp_lose_broker(g);
+		return;
+	}
 	g->joining = false;
 	g->backoff = 0;
 	if (!g->claim_from)
@@ -277,7 +287,7 @@ static void say_use(struct evp_lane *l, enum evp_use use)
 	/* MO-LEFT: after the last event; pairs with is_over() */
 	(void)evb_u32_xchg(&l->out->use, use);
 	if (evb_u32_load(&l->out->armed) && evb_u32_xchg(&l->out->armed, 0))
-		evp_kick(l->bell);
+		evp_kick(l->rope);
 }
 
 void evp_leave_old(struct evp_lane *l)

@@ -19,6 +19,7 @@ EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/guest_trap.c \
 	hosts/process/kick.c \
 	hosts/process/lane.c \
+	hosts/process/lane_set.c \
 	hosts/process/port_lane.c \
 	hosts/process/lent.c \
 	hosts/process/news.c \
@@ -69,6 +70,7 @@ EVTCHND_SRCS := \
 	hosts/process/broker/reattach.c \
 	hosts/process/broker/recall.c \
 	hosts/process/broker/state.c \
+	hosts/process/broker/relink.c \
 	hosts/process/broker/pirq.c \
 	hosts/process/broker/requests.c \
 	hosts/process/broker/takeover.c \

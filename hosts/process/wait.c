@@ -5,6 +5,9 @@
  * Lanes are hot or cold.  A hot one is not armed: its senders make no system
  * call, and we look at its selector each time.  A cold one is armed: its first
  * sender rings, which makes it hot again.  While awake, hot lanes stay hot.
+ * A lane in which no channel is (any more) is shut: its peer can write and ring
+ * as it likes, nobody looks or listens.
+ *
  * To sleep, arm them all, look once more (MO-ARM), and wait on the epoll
  * instance the bells ring.  Between the two lies a bounded moment of looking
  * again and again, because an event that comes soon is then taken without a
@@ -16,13 +19,12 @@
  * Nothing here uses malloc(): with upcalls by signal a handler may come here
  * while the program it interrupted is in the middle of one.
  *
- * Reading order: the set of lanes, collecting, sleeping.
+ * Reading order: collecting, sleeping; lane_set.c has the lanes.
  */
 #include <errno.h>
 #include <sched.h>
 #include <linux/time_types.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,123 +36,6 @@
 #define NR_EVENTS 16
 #define PATIENCE  128
 #define PROBE	  16
-
-/* --- the set of lanes ------------------------------------------------------- */
-
-static void swap(struct evp_guest *g, uint32_t i, uint32_t j)
-{
-	struct evp_lane *l = g->lane[i];
-
-	g->lane[i] = g->lane[j];
-	g->lane[j] = l;
-	g->lane[i]->index = i;
-	g->lane[j]->index = j;
-}
-
-static void make_hot(struct evp_guest *g, struct evp_lane *l)
-{
-	if (l->index < g->nr_hot)
-		return;
-	evp_lane_disarm(l->in);
-	swap(g, l->index, g->nr_hot++);
-}
-
-void *evp_new_pages(size_t size)
-{
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
-/* Twice as many as before. */
-static int grow(struct evp_guest *g)
-{
-	size_t size = g->max_lanes * sizeof(struct evp_lane *);
-	void *p = size ? mremap(g->lane, size, 2 * size, MREMAP_MAYMOVE)
-		       : evp_new_pages(EVP_PAGE_SIZE);
-
-	if (!p || p == MAP_FAILED)
-		return -ENOMEM;
-	g->lane = p;
-	g->max_lanes = (uint32_t)((size ? 2 * size : EVP_PAGE_SIZE) /
-				  sizeof(struct evp_lane *));
-	return 0;
-}
-
-void evp_lane_heat(struct evp_guest *g, struct evp_lane *l)
-{
-	make_hot(g, l);
-}
-
-int evp_lane_add(struct evp_guest *g, struct evp_lane *l)
-{
-	if (g->nr_lanes == g->max_lanes && grow(g))
-		return -ENOMEM;
-	l->index = g->nr_lanes++;
-	g->lane[l->index] = l;
-	make_hot(g, l);
-	return 0;
-}
-
-void evp_lane_remove(struct evp_guest *g, struct evp_lane *l)
-{
-	if (l->index < g->nr_hot)
-		swap(g, l->index, --g->nr_hot);
-	swap(g, l->index, --g->nr_lanes);
-}
-
-struct evp_lane *evp_lane_new(void)
-{
-	struct evp_lane *l = evp_new_pages(sizeof(*l));
-
-	if (l)
-		l->bell = -1;
-	return l;
-}
-
-void evp_lane_name_slot(struct evp_lane *l, uint32_t slot, uint32_t what)
-{
-	uint64_t bit = 1ull << slot % 64, word = 1ull << slot / 64;
-	uint64_t *known = &l->known[slot / 64];
-
-	l->slot_port[slot] = what;
-	*known = what == EVP_SLOT_UNKNOWN ? *known & ~bit : *known | bit;
-	l->words = *known ? l->words | word : l->words & ~word;
-}
-
-void evp_lane_free(struct evp_lane *l)
-{
-	if (l->by_port)
-		evp_port_lane_unmap(evp_port_lane_of(l->in));
-	else
-		evp_lane_unmap(l->in);
-	evp_lane_unmap(l->out);
-	if (l->bell >= 0)
-		(void)close(l->bell);
-	(void)munmap(l, sizeof(*l));
-}
-
-void evp_lanes_free(struct evp_guest *g)
-{
-	uint32_t i;
-
-	for (i = 0; i < g->nr_lanes; i++)
-		evp_lane_free(g->lane[i]);
-	if (g->lane)
-		(void)munmap(g->lane, g->max_lanes * sizeof(g->lane[0]));
-}
-
-struct evp_lane *evp_lane_find(struct evp_guest *g, uint64_t in_id)
-{
-	uint32_t i;
-
-	for (i = 0; i < g->nr_lanes; i++) {
-		if (g->lane[i]->in_id == in_id)
-			return g->lane[i];
-	}
-	return NULL;
-}
 
 /* --- collecting ------------------------------------------------------------- */
 
@@ -233,7 +118,7 @@ void evp_on_ring(struct evp_guest *g, uint64_t lane)
 		evb_u32_store_relaxed(&g->rung_from,
 				      evb_u32_load_relaxed(&l->in->rung_from));
 	if (l)
-		make_hot(g, l);
+		evp_lane_heat(g, l);
 	else if (lane != EVP_RETRY_TAG)
 		g->news = true; /* the socket, or a lane it will tell of */
 	if (!lane)
@@ -263,24 +148,35 @@ static int take_rings(struct evp_guest *g, const struct __kernel_timespec *ts)
 /* Cold lanes: few are looked at, of many the bells tell. */
 static uint32_t nr_scanned(const struct evp_guest *g)
 {
-	uint32_t few = g->nr_lanes < EVP_SCAN_LANES ? g->nr_lanes
-						    : EVP_SCAN_LANES;
+	uint32_t few = g->nr_open < EVP_SCAN_LANES ? g->nr_open
+						   : EVP_SCAN_LANES;
 
 	return g->nr_hot > few ? g->nr_hot : few;
 }
 
-static void find_warm(struct evp_guest *g)
+/* All that rang until now: each lane is told of once. */
+static void take_all_rings(struct evp_guest *g)
 {
 	static const struct __kernel_timespec now;
 	uint32_t i;
 
-	if (g->armed || g->nr_lanes > EVP_SCAN_LANES) {
+	for (i = 0; i <= g->nr_open; i += NR_EVENTS) {
+		if (take_rings(g, &now) < NR_EVENTS)
+			break;
+	}
+}
+
+static void find_warm(struct evp_guest *g)
+{
+	uint32_t i;
+
+	if (g->armed || g->nr_open > EVP_SCAN_LANES) {
 		g->armed = false;
-		(void)take_rings(g, &now);
+		take_all_rings(g);
 	}
 	for (i = g->nr_hot; i < nr_scanned(g); i++) {
 		if (!evp_lane_is_empty(g->lane[i]->in))
-			make_hot(g, g->lane[i]);
+			evp_lane_heat(g, g->lane[i]);
 	}
 }
 
@@ -301,7 +197,7 @@ void evp_collect(struct evp_guest *g)
 {
 	if (g->nr_timers)
 		evp_timers_run(g);
-	if (g->nr_hot < g->nr_lanes)
+	if (g->nr_hot < g->nr_open)
 		find_warm(g);
 	take_hot(g);
 	/* Hot or not: the socket, which wakes us as well, is no bell. */
@@ -334,7 +230,7 @@ bool evp_arm_all(struct evp_guest *g)
 	/* MO-ARM: armed is set, then the selector is read. */
 	for (i = 0; i < nr_hot; i++) {
 		if (!evp_lane_is_empty(g->lane[i]->in))
-			make_hot(g, g->lane[i]);
+			evp_lane_heat(g, g->lane[i]);
 	}
 	return g->nr_hot != 0;
 }

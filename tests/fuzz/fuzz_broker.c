@@ -471,7 +471,7 @@ static void note_lane(struct peer *p, const struct evp_packet *m)
 		return;
 	FUZZ_CHECK(m->nr_fds == 2);
 	if (!p->lane)
-		FUZZ_CHECK(!evp_port_lane_map(m->fd[1], &p->lane));
+		FUZZ_CHECK(!evp_port_lane_map(m->fd[0], &p->lane));
 }
 
 static void note_region(struct peer *p, const struct evp_packet *m)
@@ -505,7 +505,7 @@ static void check_answer(const struct evp_packet *m)
 		FUZZ_CHECK(m->nr_fds <= 1);
 	else
 		FUZZ_CHECK(m->nr_fds == (type == EVP_ATTACHED ? 2
-					 : type == EVP_LANE   ? 3
+					 : type == EVP_LANE   ? 4
 							      : is_granted(m)));
 }
 
@@ -619,6 +619,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(struct evd_broker){.listener = -1, .lock = -1, .path = "fuzz"};
 	broker.max_conns = NR_PEERS - 1;
 	broker.max_regions = 12;
+	broker.max_unread = 8;
 	broker.epoll = epoll_create1(EPOLL_CLOEXEC);
 	evc_machine_init(&broker.machine, false, &broker);
 	connect_first(&t);

@@ -336,7 +336,7 @@ static void scribble(int from, int to, void *arg)
 		(void)evb_u64_xchg(&l->out->selector, UINT64_MAX);
 		evb_u32_store(&l->out->armed, n % 3);
 		evb_u32_store(&l->in->armed, ++n);
-		evp_kick(l->bell);
+		evp_kick(l->rope);
 	}
 }
 

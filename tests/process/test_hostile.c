@@ -45,9 +45,9 @@ static void lane_page_cannot_be_shrunk_or_grown(void **state)
 	evp_hdr_init(&m.hdr, EVP_ATTACH, sizeof(m), 1);
 	assert_int_equal(evp_ask(fd, &m, sizeof(m), &p, EVP_ATTACHED, 1), 0);
 	assert_int_equal(p.nr_fds, 2);
-	assert_int_equal(ftruncate(p.fd[1], 0), -1);
+	assert_int_equal(ftruncate(p.fd[0], 0), -1);
 	assert_int_equal(errno, EPERM);
-	assert_int_equal(ftruncate(p.fd[1], 1 << 20), -1);
+	assert_int_equal(ftruncate(p.fd[0], 1 << 20), -1);
 	evp_packet_close_fds(&p);
 	(void)close(fd);
 }

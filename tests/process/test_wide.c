@@ -102,7 +102,7 @@ static struct bare *bare_attach(uint16_t domid)
 	CHECK(evp_control_hello(b->fd, NULL) == 0);
 	evp_hdr_init(&m.hdr, EVP_ATTACH, sizeof(m), 1);
 	CHECK(evp_ask(b->fd, &m, sizeof(m), &p, EVP_ATTACHED, 1) == 0);
-	CHECK(p.nr_fds == 2 && evp_port_lane_map(p.fd[1], &b->lane) == 0);
+	CHECK(p.nr_fds == 2 && evp_port_lane_map(p.fd[0], &b->lane) == 0);
 	evp_packet_close_fds(&p);
 	return b;
 }

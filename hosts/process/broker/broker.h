@@ -40,6 +40,7 @@
 #include "../counts.h"
 #include "../port_lane.h"
 #include "../proto.h"
+#include "lanes.h"
 #include "policy.h"
 #include "sources.h"
 
@@ -51,10 +52,15 @@
 #define EVD_QUEUE_PER_PORT 256	      /* bytes more, for each of its domain */
 #define EVD_MAX_AWAITED	   64	      /* unanswered news before links stop */
 #define EVD_MSGS_IN_TURN   16	      /* of one peer before others get theirs */
-/* Socket, epoll, bell, counts, the domain's counts, one in flight. */
+/*
+ * Socket, rope, counts, the domain's counts, two in a message that waits for
+ * room.  A pair of lanes keeps none, and LANE does not wait: evd_offer().
+ */
 #define EVD_FDS_PER_CONN 6
-#define EVD_FDS_PER_ATT	 3 /* epoll, bell, counts */
-#define EVD_FDS_PER_PAIR 2 /* bells; charged to whose end asked for it */
+#define EVD_FDS_PER_ATT	 2 /* rope, counts */
+/* Descriptors sent to one peer and not read: always; if there is room. */
+#define EVD_SURE_UNREAD	 6
+#define EVD_MAX_UNREAD	 64
 #define EVD_FDS_RESERVED (32 + EVD_MAX_LINES)
 #define EVD_MAX_REGIONS	 8192  /* descriptors kept for grants: grants.h */
 #define EVD_IDLE_MS	 10000 /* look again whether nobody wants us */
@@ -93,7 +99,9 @@ struct evd_conn {
 	struct evd_att *att;
 	struct evd_out *out, **out_tail;
 	size_t out_bytes;
-	uint32_t watched; /* events asked for */
+	uint32_t nr_unread;  /* descriptors it may not have read */
+	uint32_t nr_waiting; /* of these, not even sent */
+	uint32_t watched;    /* events asked for */
 	bool doomed;
 	/* A reset that goes on between the messages of others. */
 	bool resetting;
@@ -176,9 +184,8 @@ struct evd_att {
 	struct evd_att *next; /* of the same domain */
 	char name[EVP_NAME_MAX];
 	uint32_t nr_vcpus;
-	uint32_t nr_ports; /* that its ABI has room for: width.c */
-	int epoll;
-	int bell;
+	uint32_t nr_ports;	    /* that its ABI has room for: width.c */
+	int rope;		    /* of its bell */
 	int counts;		    /* what it counts, or -1 */
 	struct evp_port_lane *lane; /* from the broker */
 	struct evd_pair *pairs;
@@ -188,6 +195,9 @@ struct evd_att {
 	bool is_limited; /* opens nothing but channels to @limit */
 	domid_t limit;
 	uint32_t nr_claim_pages; /* it may still send, and nothing else */
+	/* It has to read before it gets more lanes: relink.c. */
+	struct evd_att *next_slow, **at_slow;
+	evtchn_port_t relink_port;
 };
 
 /* Two lanes.  Index 0 and 1: the attachment, and the lane into it. */
@@ -195,8 +205,7 @@ struct evd_pair {
 	struct evd_att *att[2];
 	struct evd_pair *next[2]; /* in att[i]'s list */
 	uint64_t id[2];
-	int bell[2];			  /* of the lane into att[i] */
-	uint32_t nr_live;		  /* links that may be sent on */
+	bool useless;			  /* only one of them was told */
 	uint64_t used[2][EVP_LANE_WORDS]; /* slots */
 	uint32_t nr_used[2];
 };
@@ -257,6 +266,8 @@ struct evd_broker {
 	bool exit_idle, verbose, was_used, is_over;
 	bool is_full; /* cannot accept: the listener is not watched */
 	uint32_t nr_conns, max_conns, nr_doms, nr_resetting;
+	/* Descriptors not read, of all connections, above what is sure. */
+	uint32_t nr_unread, max_unread;
 	struct evd_conn *conns;
 	struct evd_conn *doomed; /* of these, those that end */
 	struct evd_dom *doms;
@@ -270,6 +281,9 @@ struct evd_broker {
 	struct evd_recalls *recalls; /* NULL: nothing waits for domains */
 	int64_t look_at;	     /* at the halves, in ms */
 	int look_ms;
+	struct evd_att *slow, **slow_tail;
+	int64_t relink_at;
+	int relink_ms;
 	uint32_t nr_regions, max_regions;
 	struct evd_line line[EVP_NR_LINES];
 	uint32_t nr_lines;
@@ -387,43 +401,6 @@ bool evd_doms_step(struct evd_broker *b);
 
 /* The broker's record of an existing port, or NULL. */
 struct evd_port *evd_port(struct evd_dom *d, evtchn_port_t port);
-
-/* --- lanes.c ---------------------------------------------------------------- */
-
-/*
- * Make @c an attachment of @d, as @m asks, and answer.  @epoll: the instance of
- * one that comes back, taken over in any case, or -1.  -ENOMEM, -EMFILE
- */
-int evd_attach(struct evd_conn *c, struct evd_dom *d,
-	       const struct evp_attach_req *m, int epoll);
-void evd_detach(struct evd_conn *c);
-
-/*
- * Fill in what @a is woken and told by; @memfd is the page of its lane.  On
- * failure some of it is there.  And empty it; a second time is fine.
- */
-int evd_att_equip(struct evd_att *a, uint64_t lane, int *memfd);
-void evd_att_strip(struct evd_att *a);
-
-/* Tell the other ends of all pairs that their lanes lead nowhere. */
-void evd_pairs_drop(struct evd_att *a);
-
-/*
- * A pair between two attachments with a free slot in each lane, made if need
- * be.  NULL: no room.
- */
-struct evd_pair *evd_pair_get(struct evd_broker *b, struct evd_att *x,
-			      struct evd_att *y);
-/* One more link uses it, and one less. */
-void evd_pair_use(struct evd_pair *p);
-void evd_pair_unuse(struct evd_pair *p);
-
-/* Which side of the pair is @a? */
-unsigned int evd_pair_side(const struct evd_pair *p, const struct evd_att *a);
-
-/* A free slot in the lane into att[side]: there is one.  And its return. */
-uint32_t evd_slot_take(struct evd_pair *p, unsigned int side);
-void evd_slot_put(struct evd_pair *p, unsigned int side, uint32_t slot);
 
 /* --- link.c ----------------------------------------------------------------- */
 

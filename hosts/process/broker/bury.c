@@ -3,11 +3,11 @@
  * Closing what a peer may have prepared.
  *
  * close() can wait: for the other end of a TCP connection with SO_LINGER, for
- * the daemon of a file system, for whoever keeps an epoll instance locked that
- * rings.  A descriptor that came in a message, a socket in which such a message
- * waits unread, and a bell that rings a peer's instance are therefore closed by
- * threads that have nothing else to do.  This is the only file with threads;
- * they touch nothing of the broker but the list below.
+ * the daemon of a file system, for whoever keeps an epoll instance locked in which
+ * it is.  A descriptor that came in a message, or went in one, and a socket in
+ * which such a message waits unread are therefore closed by threads that have
+ * nothing else to do.  This is the only file with threads; they touch nothing of
+ * the broker but the list below.
  *
  * Whoever makes all of them wait makes the broker keep descriptors open, which
  * is what he could have by keeping connections open.

@@ -7,6 +7,7 @@
  * bounded far below that: see EVD_MAX_AWAITED in link.c.
  */
 #include <errno.h>
+#include <limits.h>
 #include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,8 @@
 #include <unistd.h>
 
 #include "broker.h"
+
+#define MAX_BYTES (32 * 1024)
 
 bool evd_conn_peer(int fd, pid_t *pid, uid_t *uid)
 {
@@ -75,7 +78,7 @@ struct evd_conn *evd_conn_new(struct evd_broker *b, int fd, uid_t payer)
 
 /* --- sending ---------------------------------------------------------------- */
 
-/* The peer, or another one, may have its hands on what they ring. */
+/* The peer has them, and may have them in an epoll instance: bury.c. */
 static void close_fds(const int *fd, unsigned int nr_fds)
 {
 	while (nr_fds)
@@ -90,8 +93,56 @@ static void close_fds(const int *fd, unsigned int nr_fds)
 static void tell(struct evd_conn *c)
 {
 	if (c->att)
-		(void)evp_lane_send(&c->att->lane->lane, c->att->bell,
+		(void)evp_lane_send(&c->att->lane->lane, c->att->rope,
 				    EVP_SLOT_NEWS);
+}
+
+static uint32_t above_sure(uint32_t nr_fds)
+{
+	return nr_fds > EVD_SURE_UNREAD ? nr_fds - EVD_SURE_UNREAD : 0;
+}
+
+static void set_unread(struct evd_conn *c, uint32_t nr_fds)
+{
+	c->broker->nr_unread += above_sure(nr_fds) - above_sure(c->nr_unread);
+	c->nr_unread = nr_fds;
+}
+
+/* Of what it has not read; about 600 for a small message. */
+static int bytes_unread(const struct evd_conn *c)
+{
+	int left = 0;
+
+	return ioctl(c->fd, SIOCOUTQ, &left) ? INT_MAX : left;
+}
+
+bool evd_has_read(const struct evd_conn *c)
+{
+	return !c->out && !bytes_unread(c);
+}
+
+/* Who has read little has not read many descriptors, whatever we count. */
+bool evd_may_get(struct evd_conn *c, unsigned int nr_fds)
+{
+	return !c->doomed && !c->nr_waiting &&
+	       (c->nr_unread + nr_fds <= 2 * EVD_MAX_UNREAD ||
+		bytes_unread(c) <= MAX_BYTES);
+}
+
+bool evd_may_offer(struct evd_conn *c, unsigned int nr_fds)
+{
+	const struct evd_broker *b = c->broker;
+	uint32_t n = c->nr_unread + nr_fds;
+
+	if (c->doomed || c->out)
+		return false;
+	if (n > EVD_SURE_UNREAD && evd_has_read(c)) {
+		set_unread(c, 0);
+		n = nr_fds;
+	}
+	return n <= EVD_MAX_UNREAD &&
+	       b->nr_unread + above_sure(n) - above_sure(c->nr_unread) <=
+		       b->max_unread;
 }
 
 /* Returns -EAGAIN when there is no room now. */
@@ -142,6 +193,7 @@ static void queue(struct evd_conn *c, const void *msg, size_t len,
 	*c->out_tail = o;
 	c->out_tail = &o->next;
 	c->out_bytes += len;
+	c->nr_waiting += nr_fds;
 	c->account->queued += len;
 	c->account->nr_fds += nr_fds;
 	watch(c, EPOLLIN | EPOLLOUT);
@@ -150,17 +202,26 @@ static void queue(struct evd_conn *c, const void *msg, size_t len,
 void evd_send(struct evd_conn *c, const void *msg, size_t len, const int *fd,
 	      unsigned int nr_fds)
 {
+	set_unread(c, c->nr_unread + nr_fds);
 	if (c->doomed)
 		close_fds(fd, nr_fds);
 	else if (c->out || send_now(c, msg, len, fd, nr_fds))
 		queue(c, msg, len, fd, nr_fds);
 }
 
-bool evd_has_read(const struct evd_conn *c)
+int evd_offer(struct evd_conn *c, const void *msg, size_t len, const int *fd,
+	      unsigned int nr_fds)
 {
-	int left = 0;
+	int rc = -EAGAIN;
 
-	return !c->out && !ioctl(c->fd, SIOCOUTQ, &left) && !left;
+	if (evd_may_offer(c, nr_fds))
+		rc = evp_send_packet(c->fd, msg, len, fd, nr_fds, MSG_DONTWAIT);
+	close_fds(fd, nr_fds);
+	if (rc)
+		return rc;
+	set_unread(c, c->nr_unread + nr_fds);
+	tell(c);
+	return 0;
 }
 
 static void pop(struct evd_conn *c)
@@ -171,6 +232,7 @@ static void pop(struct evd_conn *c)
 	if (!c->out)
 		c->out_tail = &c->out;
 	c->out_bytes -= o->len;
+	c->nr_waiting -= o->nr_fds;
 	c->account->queued -= o->len;
 	c->account->nr_fds -= o->nr_fds;
 	free(o);
@@ -226,6 +288,7 @@ static void destroy(struct evd_conn *c)
 	/* An adopted socket may be open elsewhere and would stay watched. */
 	(void)epoll_ctl(c->broker->epoll, EPOLL_CTL_DEL, c->fd, NULL);
 	evd_bury_socket(c->fd);
+	set_unread(c, 0);
 	c->account->nr_fds--;
 	evd_account_put(c->broker, c->account);
 	c->broker->nr_conns--;

@@ -30,7 +30,7 @@ void evd_post(struct evd_dom *d, evtchn_port_t port)
 	struct evd_port *p = evd_port(d, port);
 
 	if (p && p->att)
-		(void)evp_port_send(p->att->lane, p->att->bell, port);
+		(void)evp_port_send(p->att->lane, p->att->rope, port);
 	else if (p)
 		park(p);
 }

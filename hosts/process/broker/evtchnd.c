@@ -203,6 +203,8 @@ static void set_limits(struct evd_broker *b)
 	else
 		left -= b->max_conns * EVD_FDS_PER_CONN;
 	b->max_regions = at_most(left, EVD_MAX_REGIONS);
+	/* With what is sure it is less than the kernel lets us have in flight. */
+	b->max_unread = at_most(r.rlim_cur / 8, UINT32_MAX);
 }
 
 /* The socket is open: whoever started us may go on. */
@@ -277,6 +279,20 @@ static int find_policy(struct evd_broker *b, const struct options *o)
 	return 0;
 }
 
+/* Better now than when somebody sleeps for ever. */
+static int find_bells(void)
+{
+	int rc = evp_bell_check();
+
+	if (rc)
+		fprintf(stderr,
+			"evtchnd: cannot wake anybody on this kernel: %s: take "
+			"a Linux where a second shutdown(2) of a socket "
+			"wakes its peer\n",
+			strerror(-rc));
+	return rc;
+}
+
 int main(int argc, char **argv)
 {
 	static struct evd_broker b = {.listener = -1, .lock = -1};
@@ -295,6 +311,8 @@ int main(int argc, char **argv)
 	b.verbose = o.verbose;
 	if (find_policy(&b, &o))
 		return EXIT_USAGE;
+	if (find_bells())
+		return EXIT_FAILURE;
 	set_limits(&b);
 	evc_machine_init(&b.machine, false, &b);
 	evd_number_broker(&b);

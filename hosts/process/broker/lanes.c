@@ -2,40 +2,23 @@
 /*
  * Attachments and the lanes between them.
  *
- * The broker makes pages, bells and the epoll instances they ring, hands them
- * out and keeps nothing that it does not need: of its own lane to each
- * attachment the page and the bell, of each attachment the epoll instance.
- * Bells and pages between two attachments exist only in these two.
+ * The broker makes pages and bells, hands them out and keeps nothing that it
+ * does not need: of its own lane to each attachment the page and the rope.
+ * Bells and pages between two attachments exist only in these two.  What wakes
+ * an attachment, its epoll instance, is its own: whoever touched that would
+ * wait for its owner (epoll_ctl() and epoll_wait() share a mutex).
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "broker.h"
 
-/* --- bells ------------------------------------------------------------------ */
+#define NR_LANE_FDS 4 /* of LANE */
 
-/* An eventfd that wakes who sleeps on @epoll, or -errno. */
-static int make_bell(int epoll, uint64_t lane)
-{
-	struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.u64 = lane};
-	int rc, bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-
-	if (bell < 0)
-		return -errno;
-	if (epoll_ctl(epoll, EPOLL_CTL_ADD, bell, &ev)) {
-		rc = -errno;
-		(void)close(bell);
-		return rc;
-	}
-	return bell;
-}
-
-static void close_all(int *fd, unsigned int n)
+static void close_all(const int *fd, unsigned int n)
 {
 	while (n--) {
 		if (fd[n] >= 0)
@@ -47,53 +30,45 @@ static void close_all(int *fd, unsigned int n)
 
 void evd_att_strip(struct evd_att *a)
 {
-	if (a->epoll >= 0)
-		evd_bury(a->epoll);
-	if (a->bell >= 0)
-		evd_bury(a->bell);
+	close_all(&a->rope, 1);
 	evp_port_lane_unmap(a->lane);
-	a->epoll = a->bell = -1;
+	a->rope = -1;
 	a->lane = NULL;
 }
 
 static void free_att(struct evd_att *a)
 {
-	int fd[1] = {a->counts};
-
 	evd_att_strip(a);
-	close_all(fd, 1);
+	close_all(&a->counts, 1);
 	free(a);
 }
 
-int evd_att_equip(struct evd_att *a, uint64_t lane, int *memfd)
+int evd_att_equip(struct evd_att *a, int *fd)
 {
-	int rc = evp_port_lane_create(memfd, &a->lane);
+	struct evp_bell bell = {.rope = -1, .bell = -1};
+	int rc = evp_port_lane_create(&fd[0], &a->lane);
 
-	if (rc)
+	if (!rc)
+		rc = evp_bell_make(&bell);
+	if (rc) {
+		close_all(fd, 1);
+		fd[0] = -1;
+		evd_att_strip(a);
 		return rc;
-	if (a->epoll < 0)
-		a->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (a->epoll < 0)
-		return -errno;
-	a->bell = make_bell(a->epoll, lane);
-	return a->bell < 0 ? a->bell : 0;
+	}
+	a->rope = bell.rope;
+	fd[1] = bell.bell;
+	return 0;
 }
 
-/* One that comes @back has its epoll instance. */
-static void welcome(struct evd_conn *c, uint64_t lane, int memfd, uint32_t seq,
-		    bool back)
+static void welcome(struct evd_conn *c, uint64_t lane, const int *fd,
+		    uint32_t seq, bool back)
 {
 	struct evp_attached m = {.domid = c->dom->core.domid, .lane = lane};
-	int fd[2] = {back ? -1 : dup(c->att->epoll), memfd};
 
 	evp_hdr_init(&m.hdr, back ? EVP_REATTACHED : EVP_ATTACHED, sizeof(m),
 		     seq);
-	if (!back && fd[0] < 0) {
-		(void)close(memfd);
-		evd_doom(c, "no descriptor left for it");
-		return;
-	}
-	evd_send(c, &m, sizeof(m), fd + back, back ? 1 : 2);
+	evd_send(c, &m, sizeof(m), fd, 2);
 }
 
 static void join(struct evd_att *a, struct evd_conn *c, struct evd_dom *d)
@@ -125,29 +100,23 @@ static void part(struct evd_att *a)
 }
 
 int evd_attach(struct evd_conn *c, struct evd_dom *d,
-	       const struct evp_attach_req *m, int epoll)
+	       const struct evp_attach_req *m, bool back)
 {
 	uint64_t lane = ++c->broker->last_id;
-	struct evd_att *a = calloc(1, sizeof(*a));
-	int memfd = -1;
-	int rc = 0;
+	struct evd_att *a;
+	int rc, fd[2] = {-1, -1};
 
 	if (!evd_may_have(c->broker, c->account->uid, EVD_DESCRIPTORS,
 			  EVD_FDS_PER_ATT))
-		rc = -EMFILE;
-	if (!a || rc) {
-		if (epoll >= 0)
-			evd_bury(epoll);
-		free(a);
-		return a ? rc : -ENOMEM;
-	}
-	a->epoll = epoll;
-	a->bell = -1;
+		return -EMFILE;
+	a = calloc(1, sizeof(*a));
+	if (!a)
+		return -ENOMEM;
+	a->rope = -1;
 	a->counts = -1;
 	a->awaited_tail = &a->awaited;
-	rc = evd_att_equip(a, lane, &memfd);
+	rc = evd_att_equip(a, fd);
 	if (rc) {
-		close_all(&memfd, 1);
 		free_att(a);
 		return rc;
 	}
@@ -155,59 +124,14 @@ int evd_attach(struct evd_conn *c, struct evd_dom *d,
 	a->nr_vcpus = m->nr_vcpus;
 	evd_be_2l(a);
 	join(a, c, d);
-	if (epoll >= 0)
+	if (back)
 		a->nr_claim_pages = EVP_CLAIM_PAGES;
-	welcome(c, lane, memfd, m->hdr.seq, epoll >= 0);
+	welcome(c, lane, fd, m->hdr.seq, back);
 	evd_tell_place(a);
 	if (evd_first_att(d) == a)
 		evd_own_all(a);
 
 	return 0;
-}
-
-/*
- * The receivers listen to the bells of a pair while a link uses it.  Whoever
- * holds a bell longer than that rings nothing.  A bell is never read, so one
- * that rang meanwhile rings at once when it is listened to again, and nobody
- * misses that his lane is armed no more.
- *
- * The kernel knows a bell by the number it had when it was put in: we keep it.
- */
-static void listen_to(const struct evd_pair *p, int op)
-{
-	unsigned int i;
-
-	for (i = 0; i < 2; i++) {
-		struct epoll_event ev = {.events = EPOLLIN | EPOLLET,
-					 .data.u64 = p->id[i]};
-
-		(void)epoll_ctl(p->att[i]->epoll, op, p->bell[i], &ev);
-	}
-}
-
-void evd_pair_use(struct evd_pair *p)
-{
-	if (p->nr_live++ == 0)
-		listen_to(p, EPOLL_CTL_ADD);
-}
-
-void evd_pair_unuse(struct evd_pair *p)
-{
-	if (--p->nr_live == 0)
-		listen_to(p, EPOLL_CTL_DEL);
-}
-
-static void free_pair(struct evd_pair *p)
-{
-	unsigned int i;
-
-	p->att[0]->conn->account->nr_fds -= EVD_FDS_PER_PAIR;
-
-	for (i = 0; i < 2; i++) {
-		if (p->bell[i] >= 0)
-			evd_bury(p->bell[i]);
-	}
-	free(p);
 }
 
 static void drop_pair(struct evd_pair *p, unsigned int dead)
@@ -220,12 +144,10 @@ static void drop_pair(struct evd_pair *p, unsigned int dead)
 	while (*at != p)
 		at = &(*at)->next[evd_pair_side(*at, a)];
 	*at = p->next[side];
-	if (p->nr_live)
-		listen_to(p, EPOLL_CTL_DEL);
 	evd_links_forget_pair(a, p);
 	evp_hdr_init(&m.hdr, EVP_LANE_GONE, sizeof(m), 0);
 	evd_send(a->conn, &m, sizeof(m), NULL, 0);
-	free_pair(p);
+	free(p);
 }
 
 void evd_pairs_drop(struct evd_att *a)
@@ -251,6 +173,7 @@ void evd_detach(struct evd_conn *c)
 	evd_disown(a);
 	evd_links_forget(a);
 	evd_pairs_drop(a);
+	evd_relink_never(a, c->broker);
 	free_att(a);
 }
 
@@ -261,45 +184,81 @@ unsigned int evd_pair_side(const struct evd_pair *p, const struct evd_att *a)
 	return p->att[1] == a;
 }
 
-/* @page: of the lanes into att[0] and att[1].  @page, @bell: taken over. */
-static void tell_side(struct evd_pair *p, unsigned int side, const int *page,
-		      int bell)
+/* What each side of a pair gets: as in LANE. */
+struct kit {
+	int fd[2][NR_LANE_FDS];
+};
+
+static void close_kit(const struct kit *k)
+{
+	close_all(k->fd[0], NR_LANE_FDS);
+	close_all(k->fd[1], NR_LANE_FDS);
+}
+
+/* The lane into side @i, and its bell. */
+static int make_lane(struct kit *k, unsigned int i)
+{
+	struct evp_bell bell;
+	int rc = evp_lane_create(&k->fd[i][0], NULL);
+
+	if (rc)
+		return rc;
+	k->fd[!i][1] = fcntl(k->fd[i][0], F_DUPFD_CLOEXEC, 0);
+	if (k->fd[!i][1] < 0)
+		return -EMFILE;
+	rc = evp_bell_make(&bell);
+	if (rc)
+		return rc;
+	k->fd[!i][2] = bell.rope;
+	k->fd[i][3] = bell.bell;
+	return 0;
+}
+
+static int make_kit(struct kit *k)
+{
+	int rc;
+
+	memset(k->fd, -1, sizeof(k->fd));
+	rc = make_lane(k, 0);
+	if (!rc)
+		rc = make_lane(k, 1);
+	if (rc)
+		close_kit(k);
+	return rc;
+}
+
+static int tell_side(struct evd_pair *p, unsigned int side, const int *fd)
 {
 	struct evd_att *other = p->att[!side];
 	struct evp_lane_msg m = {.in = p->id[side],
 				 .out = p->id[!side],
 				 .peer_domid = other->dom->core.domid,
 				 .peer_pid = (uint32_t)other->conn->pid};
-	int fd[3] = {page[side], page[!side], bell};
 
 	evp_hdr_init(&m.hdr, EVP_LANE, sizeof(m), 0);
-	evd_send(p->att[side]->conn, &m, sizeof(m), fd, 3);
+	return evd_offer(p->att[side]->conn, &m, sizeof(m), fd, NR_LANE_FDS);
 }
 
-/* Pages, and copies of them and of the bells: to be given away. */
+/*
+ * To both, or not at all.  If only the first could be told, these two have had
+ * their lane: they would otherwise get another one with each send.
+ */
 static int equip_pair(struct evd_pair *p)
 {
-	int fd[6] = {-1, -1, -1, -1, -1, -1};
-	unsigned int i;
-	int rc = 0;
+	struct kit k;
+	int rc = make_kit(&k);
 
-	for (i = 0; i < 2 && !rc; i++) {
-		rc = evp_lane_create(&fd[i], NULL);
-		if (rc)
-			break;
-		p->bell[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		fd[2 + i] = fcntl(fd[i], F_DUPFD_CLOEXEC, 0);
-		fd[4 + i] = fcntl(p->bell[i], F_DUPFD_CLOEXEC, 0);
-		if (fd[2 + i] < 0 || fd[4 + i] < 0)
-			rc = -EMFILE;
-	}
 	if (rc) {
-		close_all(fd, 6);
+		evd_log(p->att[0]->conn, "no lane to domain %u: %s",
+			p->att[1]->dom->core.domid, strerror(-rc));
 		return rc;
 	}
-	tell_side(p, 0, fd, fd[5]);
-	tell_side(p, 1, fd + 2, fd[4]);
-	return 0;
+	rc = tell_side(p, 0, k.fd[0]);
+	if (rc)
+		close_all(k.fd[1], NR_LANE_FDS);
+	else
+		p->useless = tell_side(p, 1, k.fd[1]) != 0;
+	return rc;
 }
 
 static bool has_slots(const struct evd_pair *p)
@@ -318,40 +277,44 @@ static struct evd_pair *find_pair(const struct evd_att *x,
 	return p;
 }
 
-struct evd_pair *evd_pair_get(struct evd_broker *b, struct evd_att *x,
-			      struct evd_att *y)
+static struct evd_pair *new_pair(struct evd_broker *b, struct evd_att *x,
+				 struct evd_att *y)
 {
-	struct evd_pair *p = find_pair(x, y);
-	int rc = -ENOMEM;
+	struct evd_pair *p = calloc(1, sizeof(*p));
 
-	if (p)
-		return p;
-	if (!evd_may_have(b, x->conn->account->uid, EVD_DESCRIPTORS,
-			  EVD_FDS_PER_PAIR))
+	if (!p)
 		return NULL;
-	p = calloc(1, sizeof(*p));
-	if (p) {
-		x->conn->account->nr_fds += EVD_FDS_PER_PAIR;
-		p->att[0] = x;
-		p->att[1] = y;
-		p->bell[0] = p->bell[1] = -1;
-		p->id[0] = ++b->last_id;
-		p->id[1] = ++b->last_id;
-		rc = equip_pair(p);
-	}
-	if (rc) {
-		evd_log(x->conn, "no lane to domain %u: %s", y->dom->core.domid,
-			strerror(-rc));
-		if (p)
-			free_pair(p);
+	p->att[0] = x;
+	p->att[1] = y;
+	p->id[0] = ++b->last_id;
+	p->id[1] = ++b->last_id;
+	if (equip_pair(p)) {
+		free(p);
 		return NULL;
 	}
 	p->next[0] = x->pairs;
 	x->pairs = p;
 	p->next[1] = y->pairs;
 	y->pairs = p;
-
 	return p;
+}
+
+static bool may_get_lane(struct evd_att *a)
+{
+	if (evd_may_offer(a->conn, NR_LANE_FDS))
+		return true;
+	evd_relink_later(a);
+	return false;
+}
+
+struct evd_pair *evd_pair_get(struct evd_broker *b, struct evd_att *x,
+			      struct evd_att *y)
+{
+	struct evd_pair *p = find_pair(x, y);
+
+	if (!p && may_get_lane(x) && may_get_lane(y))
+		p = new_pair(b, x, y);
+	return p && !p->useless ? p : NULL;
 }
 
 /* --- slots ------------------------------------------------------------------ */

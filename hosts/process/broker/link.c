@@ -153,8 +153,6 @@ void evd_link_try(struct evd_dom *d, evtchn_port_t port)
 		return;
 	}
 	enter(l);
-	if (l->pair)
-		evd_pair_use(l->pair);
 	tell_both(l);
 }
 
@@ -180,8 +178,6 @@ static void break_link(struct evd_link *l, unsigned int closer, bool unasked)
 	l->nr_closings =
 		evd_port(l->dom[!closer], l->port[!closer])->nr_closings;
 	l->unasked = unasked;
-	if (l->pair)
-		evd_pair_unuse(l->pair);
 	if (other && !l->pair && l->att[closer] == other) {
 		tell_disconnected(other, 0, l->port[!closer]);
 		free(l);

@@ -147,11 +147,14 @@ static bool work(struct evd_broker *b)
 static int timeout_of(struct evd_broker *b, bool more)
 {
 	int look = evd_halves_look(b), recall = evd_recall_look(b);
+	int relink = evd_relink_look(b);
 
+	if (more || b->doomed)
+		return 0;
 	if (recall >= 0 && (look < 0 || recall < look))
 		look = recall;
-	if (more)
-		return 0;
+	if (relink >= 0 && (look < 0 || relink < look))
+		look = relink;
 	if (look >= 0)
 		return look;
 	if (b->is_full)

@@ -145,9 +145,8 @@ static void on_reserve(struct evd_conn *c, const union request *m,
 	evd_send(c, &a, sizeof(a), NULL, 0);
 }
 
-/* @epoll: of one that comes back, or -1.  Taken over. */
 static void attach(struct evd_conn *c, const struct evp_attach_req *m,
-		   int epoll)
+		   bool back)
 {
 	uint32_t want = m->domid;
 	struct evd_dom *d = NULL;
@@ -155,13 +154,9 @@ static void attach(struct evd_conn *c, const struct evp_attach_req *m,
 			 ? evd_dom_get(c, want, m->name, &d)
 			 : 0;
 
-	if (d && d->nr_atts < EVD_MAX_ATTS) {
-		rc = evd_attach(c, d, m, epoll);
-	} else {
-		rc = d ? -EBUSY : rc;
-		if (epoll >= 0)
-			evd_bury(epoll);
-	}
+	if (d)
+		rc = d->nr_atts < EVD_MAX_ATTS ? evd_attach(c, d, m, back)
+					       : -EBUSY;
 	if (rc)
 		refuse_domain(c, m->hdr.seq, want, rc);
 	if (rc && d)
@@ -178,7 +173,7 @@ static void on_attach(struct evd_conn *c, const union request *m,
 {
 	(void)p;
 	if (is_good(&m->attach))
-		attach(c, &m->attach, -1);
+		attach(c, &m->attach, false);
 	else
 		evd_doom(c, "bad ATTACH");
 }
@@ -188,6 +183,7 @@ static void on_reattach(struct evd_conn *c, const union request *m,
 {
 	const struct evp_reattach *r = &m->reattach;
 
+	(void)p;
 	if (!is_good(&r->who) || r->who.domid >= DOMID_FIRST_RESERVED ||
 	    r->fifo > 1) {
 		evd_doom(c, "bad REATTACH");
@@ -195,8 +191,7 @@ static void on_reattach(struct evd_conn *c, const union request *m,
 		evd_refuse(c, m->hdr.seq, -EPERM,
 			   "this broker ended that connection itself");
 	} else {
-		p->nr_fds = 0;
-		attach(c, &r->who, p->fd[0]);
+		attach(c, &r->who, true);
 	}
 	if (c->att && r->fifo)
 		evd_be_fifo(c->att);
@@ -487,7 +482,7 @@ static const struct row rows[] = {
 	[EVP_WATCH] = {on_watch, sizeof(struct evp_watch), false, IN(ATTACHED),
 		       0},
 	[EVP_REATTACH] = {on_reattach, sizeof(struct evp_reattach), false,
-			  IN(QUERY), 1},
+			  IN(QUERY), 0},
 	[EVP_CLAIM] = {on_claim, offsetof(struct evp_claims, claim), true,
 		       IN(ATTACHED), 0},
 	[EVP_VIRQ] = {on_virq, sizeof(struct evp_virq), false,

@@ -4,8 +4,8 @@
  *
  * The connection stays open, and the ports stay what they are.  Gone is the
  * memory of the old program: its lanes, which of its ports had an event, what it
- * had heard from here and not answered.  So the new one gets a lane and an epoll
- * instance as if it had just attached, every link is broken as if its end were
+ * had heard from here and not answered.  So the new one gets a lane and a bell
+ * as if it had just attached, every link is broken as if its end were
  * closed, and made again, and what may be lost is made up for with events that
  * may be spurious: on every port one, and on the other end's wherever a link was
  * just being made or broken.
@@ -15,10 +15,6 @@
  * again (EVD_MAX_AWAITED).  What it sent into the old lane and nobody took, it
  * says with that answer.
  */
-#include <errno.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "broker.h"
 
 /* From now on nothing is awaited of the old program, and nothing reaches it. */
@@ -38,11 +34,10 @@ static void forget_old(struct evd_att *a)
 	evd_att_strip(a);
 }
 
-static void answer(struct evd_conn *c, uint32_t seq, uint64_t lane, int memfd,
-		   int epoll)
+static void answer(struct evd_conn *c, uint32_t seq, uint64_t lane,
+		   const int *fd)
 {
 	struct evp_taken_over m = {.domid = c->dom->core.domid, .lane = lane};
-	const int fd[2] = {epoll, memfd};
 	const struct evd_port *p;
 	evtchn_port_t port;
 
@@ -94,26 +89,23 @@ static void give_again(struct evd_att *a)
 void evd_take_over(struct evd_conn *c, uint32_t seq)
 {
 	struct evd_att *a = c->att;
-	struct evd_att fresh = {.epoll = -1, .bell = -1};
+	struct evd_att fresh = {.rope = -1};
 	uint64_t lane = ++c->broker->last_id;
-	int memfd = -1, epoll = -1;
-	int rc = evd_att_equip(&fresh, lane, &memfd);
+	int rc, fd[2] = {-1, -1};
 
-	if (!rc)
-		epoll = dup(fresh.epoll);
-	if (rc || epoll < 0) {
-		rc = rc ? rc : -errno;
-		evd_att_strip(&fresh);
-		if (memfd >= 0)
-			(void)close(memfd);
+	if (!evd_may_get(c, 2)) {
+		evd_doom(c, "takes over again and reads no answer");
+		return;
+	}
+	rc = evd_att_equip(&fresh, fd);
+	if (rc) {
 		evd_refuse(c, seq, rc, "no room to take over");
 		return;
 	}
 	forget_old(a);
-	a->epoll = fresh.epoll;
-	a->bell = fresh.bell;
+	a->rope = fresh.rope;
 	a->lane = fresh.lane;
-	answer(c, seq, lane, memfd, epoll);
+	answer(c, seq, lane, fd);
 	evd_tell_place(a);
 	give_again(a);
 	begin_anew(c);
