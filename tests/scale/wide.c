@@ -11,7 +11,8 @@
  *
  *   twins     two guests, PORTS channels between them: many pairs of lanes.  The
  *             same two then close and open again, send without a broker, while
- *             another one starts that is held up (SIGSTOP), and when it goes on.
+ *             another one starts that is held up (SIGSTOP), and when it goes on;
+ *             and one is replaced, as by exec().
  *   handle    a libxenevtchn handle and a guest
  *   star      one guest, and peers that are 2-level guests
  */
@@ -44,6 +45,7 @@ enum op {
 	LEFT,  /* claims not said yet: 1; else 0 */
 	LINK,  /* until x ports from y on are connected and send by lane */
 	DRAIN, /* take what is there, and count from 0 */
+	BEGIN, /* anew, as after exec(), with x ports from 1 on */
 	IPI,   /* bind, send, take and close one; its number */
 	END,   /* leave; others may have the pipe open still */
 };
@@ -168,6 +170,23 @@ static void link_one(struct end *e, evtchn_port_t port)
 	CHECK(status_of(e->g, port) == EVTCHNSTAT_interdomain);
 }
 
+/* Nothing is left but the connection; every port may have had an event. */
+static void begin_anew(struct end *e, uint32_t nr)
+{
+	int fd = dup(evp_inherit(e->g));
+	evtchn_port_t port;
+
+	evp_abandon(e->g);
+	CHECK(evp_take_over(&e->g, fd) == 0);
+	CHECK(evg_fifo_start(evp_evg(e->g)) == 0);
+	for (port = 1; port <= nr; port++) {
+		CHECK(evp_next_port(e->g, port) == (int)port);
+		CHECK(evg_bind_handler(evp_evg(e->g), port, EVG_VCPU_KEEP,
+				       count_port, e) == 0);
+	}
+	CHECK(evp_next_port(e->g, nr + 1) < 0);
+}
+
 static uint64_t use_ipi(struct end *e)
 {
 	evtchn_port_t port = 0;
@@ -230,6 +249,9 @@ static uint64_t obey(struct end *e, const struct order *o)
 			;
 		memset(e->count, 0, sizeof(e->count));
 		return e->nr_events = 0;
+	case BEGIN:
+		begin_anew(e, (uint32_t)o->x);
+		return 0;
 	case IPI:
 		return use_ipi(e);
 	case END:
@@ -415,6 +437,15 @@ static void lose_the_broker(const struct child *a, const struct child *b)
 	done("events after that");
 }
 
+static void be_replaced(const struct child *a, const struct child *b)
+{
+	(void)have(b, BEGIN, nr_ports, 0, 0);
+	(void)have(b, EACH, nr_ports, 1, 1);
+	both(a, b, LINK, nr_ports, 1, 0);
+	both(a, b, DRAIN, 0, 0, 0);
+	send_all(a, b);
+}
+
 static void twins(void)
 {
 	struct child a = start_end((struct role){.domid = 1, .fifo = true});
@@ -430,6 +461,8 @@ static void twins(void)
 	done("half of them closed and opened again");
 	lose_the_broker(&a, &b);
 	CHECK(have(&b, IPI, 0, 0, 0) == nr_ports + 1);
+	be_replaced(&a, &b);
+	done("one end begins anew");
 	stop(&b);
 	stop(&a);
 	done("the end");
