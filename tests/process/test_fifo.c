@@ -409,6 +409,9 @@ static void events_before_amid_and_after_the_switch(void **state)
 	assert_int_equal(w.word[p.port[2]], PENDING | LINKED | p.port[3]);
 	assert_int_equal(w.word[p.port[3]], PENDING | LINKED);
 	assert_int_equal(bitmap(p.g)[0], was);
+	/* A close takes the event, and leaves the place in the queue. */
+	assert_int_equal(evg_close(evp_evg(p.g), p.port[1]), 0);
+	assert_int_equal(w.word[p.port[1]] & ~MASKED, LINKED | p.port[2]);
 	close_pair(&p);
 }
 
