@@ -651,12 +651,15 @@ static void reset_forgets_what_was_parked(void **state)
 
 	(void)state;
 	open_pair(&p, 1);
+	bitmap(p.g)[10] = 1; /* of a free port, by the guest itself */
 	w = give_words(p.g, 0);
+	bitmap(p.g)[10] = 0;
 	send_to(&p, 0);
 	assert_int_equal(evg_reset(evp_evg(p.g)), 0);
 	w = give_words(p.g, 0);
 	assert_int_equal(expand_array(p.g, frame_of(w.word)), 0);
 	assert_int_equal(w.word[p.port[0]], 0);
+	assert_int_equal(w.word[320], 0);
 	assert_int_equal(w.control->ready, 0);
 	close_pair(&p);
 }
