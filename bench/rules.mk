@@ -9,6 +9,8 @@ $(BUILD)/bench/memory: $(call objs,bench/memory.c $(EVP_ALL) $(GUEST_SRCS))
 	$(program)
 $(BUILD)/bench/upcall: $(call objs,bench/upcall.c $(EVP_ALL) $(GUEST_SRCS))
 	$(program)
+$(BUILD)/bench/malicious: $(call objs,bench/malicious.c bench/transports.c $(EVP_ALL) $(GUEST_SRCS))
+	$(program)
 # Not only for us: `evtchn bench` runs it.
 $(BIN)/evtchn-bench: $(call objs,bench/quick.c bench/transports.c $(EVP_ALL) $(GUEST_SRCS))
 	$(program)

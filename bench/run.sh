@@ -22,6 +22,9 @@ echo "process host: one process notifies another ($build/bench/notify)"
 	"$build/bench/notify" | sed 's/^/  /'
 "$build/bin/evtchn" run --socket "$dir/sock" --domain 100 -- \
 	"$build/bench/memory" | sed 's/^/  /'
+echo "process host: a round trip beside a malicious process ($build/bench/malicious)"
+"$build/bin/evtchn" run --socket "$dir/sock" --domain 100 -- \
+	"$build/bench/malicious" | sed 's/^/  /'
 echo "process host: upcalls by signal, and IPIs between vCPUs ($build/bench/upcall)"
 "$build/bin/evtchn" run --socket "$dir/sock" --domain 100 -- \
 	"$build/bench/upcall" | sed 's/^/  /'

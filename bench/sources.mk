@@ -1,1 +1,1 @@
-BENCH_PROGRAMS := $(BUILD)/bench/core $(BUILD)/bench/notify $(BUILD)/bench/collect $(BUILD)/bench/memory $(BUILD)/bench/upcall
+BENCH_PROGRAMS := $(BUILD)/bench/core $(BUILD)/bench/notify $(BUILD)/bench/collect $(BUILD)/bench/memory $(BUILD)/bench/upcall $(BUILD)/bench/malicious

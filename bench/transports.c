@@ -42,12 +42,19 @@ void bench_fail(const char *what)
 	exit(1);
 }
 
+void *bench_pages(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		bench_fail("mmap");
+	return p;
+}
+
 void bench_share(void)
 {
-	bench_shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (bench_shared == MAP_FAILED)
-		bench_fail("mmap");
+	bench_shared = bench_pages(sizeof(*bench_shared));
 }
 
 /* --- descriptors, queues, words ------------------------------------------------ */

@@ -4,6 +4,7 @@
 #define BENCH_TRANSPORTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Side 0 measures, side 1 serves. */
@@ -27,6 +28,9 @@ extern const struct transport bench_eventfd_looking;
 
 /* errno, too; ends the process. */
 void bench_fail(const char *what);
+
+/* Zeroed memory, shared with children. */
+void *bench_pages(size_t size);
 
 /* Once, before anything is measured. */
 void bench_share(void);
