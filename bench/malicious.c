@@ -30,8 +30,8 @@
 #include "bench/transports.h"
 #include "hosts/process/guest.h"
 
-#define RUNS   15
-#define ROUNDS 300
+#define RUNS   11
+#define ROUNDS 2000
 
 /* Where in a page, in words of 32 bits. */
 #define USE (offsetof(struct evp_lane_page, use) / sizeof(evb_u32))
@@ -144,7 +144,7 @@ static void scribble(const struct evp_lane *l, uint32_t n)
 
 	for (i = 0; i < EVP_PAGE_SIZE / sizeof(*words); i++)
 		evb_u32_store_relaxed(&words[i], i == USE ? EVP_USED : ~n);
-	evp_kick(l->bell);
+	evp_kick(l->rope);
 }
 
 /* Connect, say nonsense, and go. */
@@ -170,7 +170,7 @@ static void attack(struct evp_guest *g, evtchn_port_t port)
 		if (what == EVENTS)
 			(void)evg_notify(evp_evg(g), port);
 		else if (what == RINGS)
-			evp_kick(l->bell);
+			evp_kick(l->rope);
 		else if (what == PAGES)
 			scribble(l, n++);
 		else if (what == BROKER)

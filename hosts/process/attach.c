@@ -262,6 +262,7 @@ struct evp_guest *evp_guest_new(void)
 		free(g);
 		return NULL;
 	}
+	g->reopen_at = EVP_NO_DEADLINE;
 	g->control = g->epoll = g->nudge = g->timer = g->timerfd = -1;
 	g->counts_fd = -1;
 	g->nr_vcpus = 1;

@@ -35,8 +35,8 @@ struct evp_counts {
 	evb_u64 sent_local;  /* of the sends: IPI, loopback */
 	evb_u64 sent_broker; /* of the sends: through the broker */
 	evb_u64 discarded;
-	evb_u64 timer; /* events of timers */
-	evb_u64 pad;
+	evb_u64 timer;		       /* events of timers */
+	evb_u64 storms;		       /* times a lane was shut for one */
 	struct evp_port_counts closed; /* all ports that are closed */
 	evb_u64 unused[4096 / 8 - 12];
 	struct evp_port_counts port[EVP_COUNTS_PORTS];

@@ -66,41 +66,40 @@ static struct evc_channel *channel_of(const struct evp_guest *g,
 	return &f->chan[port];
 }
 
-static void finish(struct evp_guest *g, evtchn_port_t port, struct evc_posted p)
+/* Was it new? */
+static bool finish(struct evp_guest *g, evtchn_port_t port, struct evc_posted p)
 {
 	if (p.due & EVC_NEW)
 		evp_note(g, &g->counts->port[port].events);
 	if (p.due)
 		tell(&g->vcpu[p.v->id], p.due);
+	return p.due & EVC_NEW;
 }
 
-__attribute__((noinline)) static void post_fifo(struct evp_guest *g,
+__attribute__((noinline)) static bool post_fifo(struct evp_guest *g,
 						evtchn_port_t port)
 {
 	struct evc_channel *ch = channel_of(g, port);
 
 	if (ch)
-		finish(g, port, evc_deliver_fifo.post(ch->domain, ch));
-	else
-		(void)evb_test_and_set_bit(g->parked, port);
+		return finish(g, port, evc_deliver_fifo.post(ch->domain, ch));
+	return !evb_test_and_set_bit(g->parked, port);
 }
 
-void evp_post(struct evp_guest *g, evtchn_port_t port)
+bool evp_post(struct evp_guest *g, evtchn_port_t port)
 {
 	struct evp_vcpu *v;
 	unsigned int due;
 
-	if (port >= g->nr_2l) {
-		post_fifo(g, port);
-		return;
-	}
+	if (port >= g->nr_2l)
+		return post_fifo(g, port);
 	v = &g->vcpu[evb_u32_load_relaxed(&g->chan[port].vcpu)];
 	due = evc_2l_post(&g->words, evb_ptr_load_acquire(&v->info), port);
 	if (due & EVC_NEW)
 		evp_note(g, &g->counts->port[port].events);
 	if (g->guarded) {
 		tell(v, due);
-		return;
+		return due & EVC_NEW;
 	}
 	/* MO-UPCALL: selector is set; pairs with upcall.c evg_upcall_take() */
 	if (due & EVC_RAISE)
@@ -108,6 +107,7 @@ void evp_post(struct evp_guest *g, evtchn_port_t port)
 	if (due & EVC_NEW)
 		evb_u32_store_relaxed(&v->posted,
 				      evb_u32_load_relaxed(&v->posted) + 1);
+	return due & EVC_NEW;
 }
 
 /* --- unmasking -------------------------------------------------------------- */
@@ -117,7 +117,7 @@ static void unmask_fifo(struct evp_guest *g, evtchn_port_t port)
 	struct evc_channel *ch = channel_of(g, port);
 
 	if (ch)
-		finish(g, port, evc_deliver_fifo.unmask(ch->domain, ch));
+		(void)finish(g, port, evc_deliver_fifo.unmask(ch->domain, ch));
 }
 
 void evp_unmask(struct evp_guest *g, evtchn_port_t port)

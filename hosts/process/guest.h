@@ -13,6 +13,7 @@
  *   claims.c      ... and telling it what there is
  *   lane_set.c    which lanes there are, which are looked at
  *   wait.c        collecting from lanes, sleeping
+ *   storm.c       a peer that rings for nothing
  *   deliver.c     posting: an event becomes a pending port
  *   fifo.c        FIFO event channels: switching over, and back
  *   lent.c        memory for the guest library's tables
@@ -82,6 +83,10 @@ struct evp_lane {
 	bool kept;	/* may be in use without our knowing */
 	bool by_port;	/* the broker's */
 	uint32_t users; /* ports that send in it */
+	/* storm.c */
+	bool stormy;	    /* shut, for a moment */
+	uint32_t in_vain;   /* looks that found nothing new */
+	int64_t vain_since; /* the first of them */
 	/* Slots that stand for something, and the words with such. */
 	uint64_t known[EVP_LANE_WORDS];
 	uint64_t words;
@@ -205,7 +210,8 @@ struct evp_guest {
 	 */
 	struct evp_chan *chan;
 	evb_u32 end_port;
-	uint32_t nr_timers; /* of all vCPUs, that are set */
+	uint32_t nr_timers; /* of all vCPUs, that are set; and @reopen_at */
+	int64_t reopen_at;  /* stormy lanes; EVP_NO_DEADLINE: there are none */
 	int timerfd;	    /* -1: not needed yet */
 	int64_t timerfd_at; /* when it becomes readable */
 	struct evp_counts *counts;
@@ -294,16 +300,16 @@ static inline evb_u8 *evp_upcall_mask(const struct evp_vcpu *v)
 	return evp_upcall_flag(v) + 1;
 }
 
-/* Make @port pending, as the hypervisor does. */
-void evp_post(struct evp_guest *g, evtchn_port_t port);
+/* Make @port pending, as the hypervisor does.  False: it was already. */
+bool evp_post(struct evp_guest *g, evtchn_port_t port);
 
 /* The same for an event out of a lane. */
-static inline void evp_arrive(struct evp_guest *g, enum evp_trace_kind how,
+static inline bool evp_arrive(struct evp_guest *g, enum evp_trace_kind how,
 			      evtchn_port_t port)
 {
 	if (g->trace)
 		evp_trace_event(g, how, port);
-	evp_post(g, port);
+	return evp_post(g, port);
 }
 
 /* The same for one that the guest unmasks. */
@@ -514,6 +520,14 @@ int evp_wait_until(struct evp_guest *g, uint32_t seen, int64_t deadline);
 /* How many ports became pending since this was asked last. */
 int evp_report(struct evp_vcpu *v);
 
+/* --- storm.c ---------------------------------------------------------------- */
+
+/* We looked into a lane, or were told to by its bell. */
+void evp_looked(struct evp_guest *g, struct evp_lane *l, bool something_new);
+
+/* @reopen_at is there: open the lanes that were shut for it. */
+void evp_storms_end(struct evp_guest *g);
+
 /* --- news.c ----------------------------------------------------------------- */
 
 /* Read what the broker has to say, without waiting. */
@@ -634,6 +648,9 @@ void evp_timers_woke(struct evp_vcpu *v);
 /* A VIRQ was bound, as @arg says; a port was closed.  Locks: guest. */
 void evp_timers_bound(struct evp_guest *g, const unsigned char *arg);
 void evp_timers_closed(struct evp_guest *g, evtchn_port_t port);
+
+/* Wake at @at for evp_storms_end().  0 or -errno.  Locks: guest. */
+int evp_timers_reopen_at(struct evp_guest *g, int64_t at);
 
 /* VCPUOP_*_timer. */
 int evp_timer_op(struct evp_vcpu *v, unsigned int cmd, const void *arg);

@@ -32,6 +32,7 @@ EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/rejoin.c \
 	hosts/process/pirq.c \
 	hosts/process/sched.c \
+	hosts/process/storm.c \
 	hosts/process/takeover.c \
 	hosts/process/timer.c \
 	hosts/process/trace.c \

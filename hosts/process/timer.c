@@ -65,7 +65,7 @@ static int64_t next_of(const struct evp_vcpu *v)
 
 int64_t evp_timers_next(const struct evp_guest *g)
 {
-	int64_t of_vcpu, next = EVP_NO_DEADLINE;
+	int64_t of_vcpu, next = g->reopen_at;
 	uint32_t i;
 
 	for (i = 0; g->nr_timers && i < g->nr_vcpus; i++) {
@@ -201,7 +201,7 @@ static void count_set(struct evp_guest *g)
 {
 	uint32_t i, id;
 
-	g->nr_timers = 0;
+	g->nr_timers = g->reopen_at != EVP_NO_DEADLINE;
 	for (i = 0; i < g->nr_vcpus; i++) {
 		for (id = 0; id < EVP_NR_TIMERS; id++)
 			g->nr_timers += is_set(&g->vcpu[i].timer[id]);
@@ -215,12 +215,26 @@ void evp_timers_run(struct evp_guest *g)
 	bool again = now >= g->timerfd_at;
 	uint32_t i;
 
+	if (now >= g->reopen_at)
+		evp_storms_end(g);
 	for (i = 0; i < g->nr_vcpus; i++)
 		again |= run_vcpu(&g->vcpu[i], now);
 	if (!again)
 		return;
 	count_set(g);
 	program(g);
+}
+
+int evp_timers_reopen_at(struct evp_guest *g, int64_t at)
+{
+	int rc = open_timerfd(g);
+
+	if (rc)
+		return rc;
+	g->reopen_at = at;
+	count_set(g);
+	program(g);
+	return 0;
 }
 
 /* --- setting ---------------------------------------------------------------- */

@@ -70,34 +70,42 @@ static void keep_bit(struct evp_guest *g, struct evp_lane *l, uint32_t slot)
 	evp_lane_keep(l, slot);
 }
 
-static void take_bit(struct evp_guest *g, struct evp_lane *l, uint32_t slot)
+/* Something new? */
+static bool take_bit(struct evp_guest *g, struct evp_lane *l, uint32_t slot)
 {
 	uint32_t port = l->slot_port[slot];
 
 	if (l->by_port)
 		take_ports(g, l, slot);
 	else if (port != EVP_SLOT_DEAD && port != EVP_SLOT_UNKNOWN)
-		evp_arrive(g, EVP_TRACE_TAKE, port);
+		return evp_arrive(g, EVP_TRACE_TAKE, port);
 	else
 		keep_bit(g, l, slot);
+	return false;
 }
 
-static void take_word(struct evp_guest *g, struct evp_lane *l, uint32_t word)
+static bool take_word(struct evp_guest *g, struct evp_lane *l, uint32_t word)
 {
 	uint64_t bits = evp_lane_take_word(l->in, word);
+	bool new = false;
 
 	l->early[word] |= bits & ~l->known[word];
 	for (bits &= l->known[word]; bits; bits = evb_without_lowest_bit(bits))
-		take_bit(g, l, word * 64 + evb_lowest_bit(bits));
+		new |= take_bit(g, l, word * 64 + evb_lowest_bit(bits));
+	return new;
 }
 
 static void take_lane(struct evp_guest *g, struct evp_lane *l)
 {
 	/* Whatever the peer wrote: our work is bounded by what it may send. */
-	uint64_t words = evp_lane_take_selector(l->in) & l->words;
+	uint64_t words = evp_lane_take_selector(l->in);
+	bool new = false;
 
-	for (; words; words = evb_without_lowest_bit(words))
-		take_word(g, l, evb_lowest_bit(words));
+	if (!words)
+		return;
+	for (words &= l->words; words; words = evb_without_lowest_bit(words))
+		new |= take_word(g, l, evb_lowest_bit(words));
+	evp_looked(g, l, new);
 }
 
 void evp_lane_drain(struct evp_guest *g, struct evp_lane *l)
@@ -105,7 +113,7 @@ void evp_lane_drain(struct evp_guest *g, struct evp_lane *l)
 	uint32_t word;
 
 	for (word = 0; word < EVP_LANE_WORDS; word++)
-		take_word(g, l, word);
+		(void)take_word(g, l, word);
 }
 
 void evp_on_ring(struct evp_guest *g, uint64_t lane)
@@ -119,6 +127,8 @@ void evp_on_ring(struct evp_guest *g, uint64_t lane)
 				      evb_u32_load_relaxed(&l->in->rung_from));
 	if (l)
 		evp_lane_heat(g, l);
+	if (l)
+		evp_looked(g, l, false); /* what is in it makes up for it */
 	else if (lane != EVP_RETRY_TAG)
 		g->news = true; /* the socket, or a lane it will tell of */
 	if (!lane)

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A peer that rings for nothing.
+ *
+ * Whoever we are connected to can ring our bell as often as it likes, and can
+ * send again and again on a port that is masked or pending: each time we wake,
+ * or do not get to sleep, and find nothing new.  What is new is the program's to
+ * judge: it can mask the port, and close it.  What is not is judged here: a lane
+ * in which too many looks were in vain, in too short a time, is shut for a
+ * moment, neither looked at nor listened to.  Its peer's events wait that long;
+ * nobody else's do.  So what a storm can take is a small part of our time,
+ * however fast the peer is.
+ *
+ * An honest peer does not get there: of its rings and looks most bring something
+ * new, and each of those makes up for FORGIVEN in vain.
+ *
+ * Nothing is lost: events stay in the page, and opening looks at it.  When that
+ * is due is one more timer of the guest (timer.c), so it wakes a sleeper.
+ *
+ * Locks: guest.
+ */
+#include "guest.h"
+
+#define NR_IN_VAIN 64
+#define FORGIVEN   2
+#define WINDOW_NS  INT64_C(1000000)
+#define SHUT_NS	   INT64_C(1000000)
+
+static void shut_for_a_moment(struct evp_guest *g, struct evp_lane *l,
+			      int64_t now)
+{
+	/* Without a timer it could be for ever. */
+	if (g->reopen_at == EVP_NO_DEADLINE &&
+	    evp_timers_reopen_at(g, now + SHUT_NS))
+		return;
+	l->stormy = true;
+	evp_lane_shut(g, l);
+	evp_note(g, &g->counts->storms);
+}
+
+static void note_in_vain(struct evp_guest *g, struct evp_lane *l)
+{
+	int64_t now;
+
+	if (l->in_vain++ && l->in_vain < NR_IN_VAIN)
+		return;
+	now = evp_now();
+	if (l->in_vain == 1) {
+		l->vain_since = now;
+		return;
+	}
+	l->in_vain = 0;
+	if (now - l->vain_since < WINDOW_NS)
+		shut_for_a_moment(g, l, now);
+}
+
+void evp_looked(struct evp_guest *g, struct evp_lane *l, bool something_new)
+{
+	if (!l->out)
+		return; /* the broker is trusted */
+	if (!something_new)
+		note_in_vain(g, l);
+	else
+		l->in_vain -= l->in_vain < FORGIVEN ? l->in_vain : FORGIVEN;
+}
+
+/* Those that are over: all of them, since one timer is enough. */
+void evp_storms_end(struct evp_guest *g)
+{
+	uint32_t i;
+
+	g->reopen_at = EVP_NO_DEADLINE;
+	for (i = g->nr_lanes; i-- > g->nr_open;) {
+		struct evp_lane *l = g->lane[i];
+
+		if (!l->stormy)
+			continue;
+		l->stormy = false;
+		if (!l->users && !l->old)
+			continue;
+		(void)evp_lane_open(g, l);
+		i++; /* another one is in its place */
+	}
+}
