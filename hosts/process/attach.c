@@ -404,6 +404,7 @@ void evp_get_stats(const struct evp_guest *g, struct evp_stats *s)
 		.sent_broker = evb_u64_load_relaxed(&c->sent_broker),
 		.discarded = evb_u64_load_relaxed(&c->discarded),
 		.timer = evb_u64_load_relaxed(&c->timer),
+		.storms = evb_u64_load_relaxed(&c->storms),
 		.upcalls = evb_u64_load_relaxed(&c->upcalls),
 		.sleeps = evb_u64_load_relaxed(&c->sleeps),
 		.hypercalls = evb_u64_load_relaxed(&c->hypercalls),

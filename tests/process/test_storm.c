@@ -63,7 +63,10 @@ static void leave_the_stage(struct stage *s)
 
 static uint64_t storms(const struct stage *s)
 {
-	return evb_u64_load_relaxed(&s->g->counts->storms);
+	struct evp_stats st;
+
+	evp_get_stats(s->g, &st);
+	return st.storms;
 }
 
 static void ring(struct stage *s)

@@ -398,6 +398,7 @@ struct evp_stats {
 	uint64_t sleeps;
 	uint64_t hypercalls; /* messages to the broker */
 	uint64_t timer;	     /* times VIRQ_TIMER was raised, bound or not */
+	uint64_t storms;     /* times a peer that rang in vain was shut out */
 };
 
 void evp_get_stats(const struct evp_guest *g, struct evp_stats *s);
