@@ -3,9 +3,11 @@
  * Attachments with more ports than the 2-level ABI has: the broker's half, told
  * and asked by bare messages.  With whole programs: tests/scale/wide.c.
  */
+#include <evg/fifo.h>
+
 #include "harness.h"
 
-#include "hosts/process/port_lane.h"
+#include "hosts/process/guest.h"
 
 #define MANY 9000
 
@@ -265,6 +267,151 @@ static void more_channels_than_slots_take_more_lanes(void **state)
 	bare_detach(a);
 }
 
+/* --- claims that do not fit into a socket --------------------------------------- */
+
+/* In the place of a broker: whoever comes back is not read from. */
+static int accept_as_broker(struct evp_guest *g)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd, l = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
+
+	(void)snprintf(a.sun_path, sizeof(a.sun_path), "%s", broker.path);
+	(void)unlink(broker.path);
+	CHECK(bind(l, (const struct sockaddr *)&a, sizeof(a)) == 0);
+	CHECK(listen(l, 1) == 0);
+	do {
+		CHECK(evp_poll(g) >= 0);
+		fd = accept(l, NULL, NULL);
+	} while (fd < 0);
+	(void)close(l);
+	return fd;
+}
+
+static void disconnect(int fd, uint64_t link, uint32_t port)
+{
+	struct evp_port_msg m = {.link = link, .port = port};
+
+	evp_hdr_init(&m.hdr, EVP_DISCONNECT, sizeof(m), 0);
+	CHECK(evp_send_packet(fd, &m, sizeof(m), NULL, 0, 0) == 0);
+}
+
+struct heard {
+	uint32_t nr_claims, nr_acks;
+	bool last;
+};
+
+static void hear_one(struct heard *h, struct evp_packet *p)
+{
+	const struct evp_claims *c = (const void *)p->u.bytes;
+	const struct evp_link_msg *a = (const void *)p->u.bytes;
+	uint32_t i;
+
+	for (i = 0; p->u.hdr.type == EVP_CLAIM && i < c->count; i++)
+		CHECK(c->claim[i].port == ++h->nr_claims);
+	if (p->u.hdr.type == EVP_CLAIM) {
+		CHECK(!h->last);
+		h->last = c->last;
+	}
+	if (p->u.hdr.type == EVP_ACK)
+		CHECK(a->link == 77 + h->nr_acks++);
+	evp_packet_close_fds(p);
+}
+
+static void answers_wait_as_claims_do_and_in_order(void **state)
+{
+	struct evp_guest *g = attach(1);
+	struct heard h = {.last = false};
+	struct evp_packet p;
+	uint32_t i;
+	int fd;
+
+	(void)state;
+	CHECK(evg_fifo_start(evp_evg(g)) == 0);
+	for (i = 1; i <= 20000; i++)
+		CHECK(alloc(g, DOMID_SELF, 2) == i);
+	kill_broker();
+	while (evp_broker_is_there(g))
+		CHECK(evp_wait(g, 1000000) >= 0);
+	fd = accept_as_broker(g);
+	while (!g->claim_from)
+		CHECK(evp_poll(g) >= 0);
+	disconnect(fd, 77, 1);
+	disconnect(fd, 78, 2);
+	while (!g->owes)
+		CHECK(evp_poll(g) >= 0);
+	/* Nothing of all that made it wait. */
+	while (!h.last || h.nr_acks < 2) {
+		if (!evp_recv_packet(fd, &p, MSG_DONTWAIT))
+			hear_one(&h, &p);
+		CHECK(evp_poll(g) >= 0);
+	}
+	assert_int_equal(h.nr_claims, 20000);
+	assert_int_equal(h.nr_acks, 2);
+	assert_int_equal(g->claim_from, 0);
+	(void)close(fd);
+	evp_detach(g);
+}
+
+/* One that comes back, with port 1, which was connected to the other's port 1. */
+static struct bare *come_back(uint16_t domid, bool last)
+{
+	struct evp_reattach m = {.who = {.domid = domid, .nr_vcpus = 1},
+				 .former = 1,
+				 .limit = EVP_DOMID_ANY};
+	struct evp_claims c = {
+		.count = 1,
+		.last = last,
+		.claim = {{.port = 1,
+			   .domid = (uint16_t)(3 - domid),
+			   .kind = EVTCHNSTAT_interdomain,
+			   .number = 1}},
+	};
+	size_t len = offsetof(struct evp_claims, claim) + sizeof(c.claim[0]);
+	struct bare *b = calloc(1, sizeof(*b));
+	struct evp_packet p;
+
+	CHECK(b);
+	b->fd = raw();
+	CHECK(evp_control_hello(b->fd, NULL) == 0);
+	evp_hdr_init(&m.who.hdr, EVP_REATTACH, sizeof(m), 1);
+	CHECK(evp_ask(b->fd, &m, sizeof(m), &p, EVP_REATTACHED, 1) == 0);
+	evp_packet_close_fds(&p);
+	evp_hdr_init(&c.hdr, EVP_CLAIM, len, 0);
+	CHECK(evp_send_packet(b->fd, &c, len, NULL, 0, 0) == 0);
+	return b;
+}
+
+/* The peer closes what was claimed, before all is. */
+static void news_is_answered_between_claims(void **state)
+{
+	struct bare *a = come_back(1, false), *b = come_back(2, true);
+	struct evp_claims c = {.last = 1};
+	struct evtchn_close closing = {.port = 1};
+	struct evtchn_status st = {.dom = DOMID_SELF, .port = 1};
+	struct evp_link_msg ack = {.link = 0};
+	struct evp_packet p;
+
+	(void)state;
+	assert_int_equal(ask(b, EVTCHNOP_close, &closing, sizeof(closing)), 0);
+	assert_int_equal(b->nr_connects, 1);
+	do {
+		assert_int_equal(evp_recv_packet(a->fd, &p, 0), 0);
+		note(a, &p);
+	} while (p.u.hdr.type != EVP_DISCONNECT);
+	ack.link = a->last.link;
+	evp_hdr_init(&ack.hdr, EVP_ACK, sizeof(ack), 0);
+	assert_int_equal(evp_send_packet(a->fd, &ack, sizeof(ack), NULL, 0, 0),
+			 0);
+	evp_hdr_init(&c.hdr, EVP_CLAIM, offsetof(struct evp_claims, claim), 0);
+	assert_int_equal(evp_send_packet(a->fd, &c, c.hdr.len, NULL, 0, 0), 0);
+	assert_int_equal(ask(a, EVTCHNOP_status, &st, sizeof(st)), 0);
+	assert_int_equal(st.status, EVTCHNSTAT_unbound);
+	(void)close(a->fd);
+	(void)close(b->fd);
+	free(a);
+	free(b);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(int argc, char **argv)
@@ -275,6 +422,8 @@ int main(int argc, char **argv)
 		TEST(reset_ends_fifo),
 		TEST(events_of_high_ports_come_in_the_brokers_lane),
 		TEST(more_channels_than_slots_take_more_lanes),
+		TEST(answers_wait_as_claims_do_and_in_order),
+		TEST(news_is_answered_between_claims),
 	};
 
 	(void)argc;

@@ -178,13 +178,14 @@ static void begin_anew(struct end *e, uint32_t nr)
 
 	evp_abandon(e->g);
 	CHECK(evp_take_over(&e->g, fd) == 0);
+	for (port = 1; port <= nr; port++)
+		CHECK(evp_next_port(e->g, port) == (int)port);
+	CHECK(evp_next_port(e->g, nr + 1) < 0);
 	CHECK(evg_fifo_start(evp_evg(e->g)) == 0);
 	for (port = 1; port <= nr; port++) {
-		CHECK(evp_next_port(e->g, port) == (int)port);
 		CHECK(evg_bind_handler(evp_evg(e->g), port, EVG_VCPU_KEEP,
 				       count_port, e) == 0);
 	}
-	CHECK(evp_next_port(e->g, nr + 1) < 0);
 }
 
 static uint64_t use_ipi(struct end *e)
