@@ -63,6 +63,7 @@
 #define EVD_MAX_UNREAD	 64
 #define EVD_FDS_RESERVED (32 + EVD_MAX_LINES)
 #define EVD_MAX_REGIONS	 8192  /* descriptors kept for grants: grants.h */
+#define EVD_LATER_MS	 10    /* send again what the kernel had no room for */
 #define EVD_IDLE_MS	 10000 /* look again whether nobody wants us */
 #define EVD_RETRY_MS	 1000 /* accept again after running out of descriptors */
 #define EVD_NR_PORTS	 EVTCHN_FIFO_NR_CHANNELS
@@ -103,6 +104,7 @@ struct evd_conn {
 	uint32_t nr_waiting; /* of these, not even sent */
 	uint32_t watched;    /* events asked for */
 	bool doomed;
+	bool is_later; /* the kernel had no room, though the peer has */
 	/* A reset that goes on between the messages of others. */
 	bool resetting;
 	struct evp_result reset;
@@ -284,6 +286,8 @@ struct evd_broker {
 	struct evd_att *slow, **slow_tail;
 	int64_t relink_at;
 	int relink_ms;
+	uint32_t nr_later; /* connections */
+	int64_t later_at;  /* in ms */
 	uint32_t nr_regions, max_regions;
 	struct evd_line line[EVP_NR_LINES];
 	uint32_t nr_lines;
@@ -327,6 +331,12 @@ bool evd_has_read(const struct evd_conn *c);
 
 /* The socket has room again. */
 void evd_conn_flush(struct evd_conn *c);
+
+/*
+ * Now and then: has the kernel room for what it had none for?  Returns ms until
+ * the next time, or -1.
+ */
+int evd_conns_later(struct evd_broker *b);
 
 /* Close it soon.  @why: NULL for an ordinary end. */
 void evd_doom(struct evd_conn *c, const char *why);
@@ -563,6 +573,8 @@ void evd_half_lose(struct evd_port *p);
 
 /* Now and then: can they still come?  Returns ms until the next look, or -1. */
 int evd_halves_look(struct evd_broker *b);
+
+int64_t evd_now_ms(void);
 
 /* Who we are, and where our successor will be. */
 void evd_number_broker(struct evd_broker *b);

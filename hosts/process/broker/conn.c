@@ -145,13 +145,33 @@ bool evd_may_offer(struct evd_conn *c, unsigned int nr_fds)
 		       b->max_unread;
 }
 
-/* Returns -EAGAIN when there is no room now. */
+/*
+ * Not the peer's fault: as many descriptors as our user may have are on their
+ * way, to whomever and by whichever of his processes, or memory is short.
+ */
+static bool is_for_later(int rc)
+{
+	return rc == -ETOOMANYREFS || rc == -ENOBUFS || rc == -ENOMEM;
+}
+
+static void set_later(struct evd_conn *c, bool later)
+{
+	if (c->is_later != later)
+		c->broker->nr_later += later ? 1u : UINT32_MAX;
+	c->is_later = later;
+}
+
+/*
+ * Returns an error when it can be sent later: -EAGAIN, the peer has to read
+ * first; the others: in a while, nobody will tell when.
+ */
 static int send_now(struct evd_conn *c, const void *msg, size_t len,
 		    const int *fd, unsigned int nr_fds)
 {
 	int rc = evp_send_packet(c->fd, msg, len, fd, nr_fds, MSG_DONTWAIT);
 
-	if (rc == -EAGAIN)
+	set_later(c, is_for_later(rc));
+	if (rc == -EAGAIN || c->is_later)
 		return rc;
 	close_fds(fd, nr_fds);
 	if (rc)
@@ -167,6 +187,12 @@ static size_t queue_limit(const struct evd_conn *c)
 	size_t nr_ports = c->att ? c->dom->core.ports.nr_open : 0;
 
 	return EVD_MAX_QUEUE + nr_ports * EVD_QUEUE_PER_PORT;
+}
+
+/* A socket that has room would say so for ever. */
+static void watch_out(struct evd_conn *c)
+{
+	watch(c, c->is_later ? EPOLLIN : EPOLLIN | EPOLLOUT);
 }
 
 static void queue(struct evd_conn *c, const void *msg, size_t len,
@@ -196,7 +222,7 @@ static void queue(struct evd_conn *c, const void *msg, size_t len,
 	c->nr_waiting += nr_fds;
 	c->account->queued += len;
 	c->account->nr_fds += nr_fds;
-	watch(c, EPOLLIN | EPOLLOUT);
+	watch_out(c);
 }
 
 void evd_send(struct evd_conn *c, const void *msg, size_t len, const int *fd,
@@ -243,12 +269,32 @@ void evd_conn_flush(struct evd_conn *c)
 	struct evd_out *o;
 
 	while (!c->doomed && (o = c->out)) {
-		if (send_now(c, o->bytes, o->len, o->fd, o->nr_fds))
+		if (send_now(c, o->bytes, o->len, o->fd, o->nr_fds)) {
+			watch_out(c);
 			return;
+		}
 		pop(c);
 	}
 	if (!c->doomed)
 		watch(c, EPOLLIN);
+}
+
+int evd_conns_later(struct evd_broker *b)
+{
+	struct evd_conn *c;
+	int64_t now;
+
+	if (!b->nr_later)
+		return -1;
+	now = evd_now_ms();
+	if (now >= b->later_at) {
+		for (c = b->conns; c; c = c->next) {
+			if (c->is_later)
+				evd_conn_flush(c);
+		}
+		b->later_at = now + EVD_LATER_MS;
+	}
+	return (int)(b->later_at - now);
 }
 
 void evd_refuse(struct evd_conn *c, uint32_t seq, int rc, const char *text)
@@ -277,6 +323,7 @@ void evd_doom(struct evd_conn *c, const char *why)
 
 static void destroy(struct evd_conn *c)
 {
+	set_later(c, false);
 	evd_hypercall_abandon(c);
 	evd_grants_end(c);
 	evd_detach(c);

@@ -147,7 +147,7 @@ static bool work(struct evd_broker *b)
 static int timeout_of(struct evd_broker *b, bool more)
 {
 	int look = evd_halves_look(b), recall = evd_recall_look(b);
-	int relink = evd_relink_look(b);
+	int relink = evd_relink_look(b), later = evd_conns_later(b);
 
 	if (more || b->doomed)
 		return 0;
@@ -155,6 +155,8 @@ static int timeout_of(struct evd_broker *b, bool more)
 		look = recall;
 	if (relink >= 0 && (look < 0 || relink < look))
 		look = relink;
+	if (later >= 0 && (look < 0 || later < look))
+		look = later;
 	if (look >= 0)
 		return look;
 	if (b->is_full)

@@ -144,7 +144,7 @@ void evd_half_lose(struct evd_port *p)
 	tell_lost(p);
 }
 
-static int64_t now_ms(void)
+int64_t evd_now_ms(void)
 {
 	struct timespec ts;
 
@@ -165,7 +165,7 @@ static void expect(struct evd_port *p, const struct evp_claim *m)
 			       .domid = m->domid,
 			       .port = m->number,
 			       .pid = (pid_t)m->pid,
-			       .since = now_ms()};
+			       .since = evd_now_ms()};
 	enter(b, h);
 	chain(h);
 	p->half = h;
@@ -236,7 +236,7 @@ int evd_halves_look(struct evd_broker *b)
 
 	if (!b->halves)
 		return -1;
-	now = now_ms();
+	now = evd_now_ms();
 	if (now >= b->look_at) {
 		if (!look(b, now))
 			b->look_ms = FIRST_LOOK_MS;
