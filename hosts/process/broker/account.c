@@ -3,9 +3,10 @@
  * What each user has of the broker, so that one cannot take what the others
  * need.  A connection, and what is queued for it, is charged to the user of its
  * peer, or to who opened the session it came through; a domain and its ports to
- * who made the domain.
+ * who made the domain; a region of grants to who shares it, though others may
+ * have it mapped and keep it; pages mapped to who maps them.
  *
- * An account lives as long as a connection or a domain of it.  Ports are counted
+ * An account lives as long as a connection, a domain or a region of it.  Ports are counted
  * when asked for, which costs as much as the user has domains.
  */
 #include <stdlib.h>
@@ -36,7 +37,7 @@ static void free_unused(struct evd_broker *b, struct evd_account *a)
 {
 	struct evd_account **at = &b->accounts;
 
-	if (a->nr_conns || a->nr_doms)
+	if (a->nr_conns || a->nr_doms || a->nr_regions)
 		return;
 	while (*at != a)
 		at = &(*at)->next;
@@ -47,6 +48,19 @@ static void free_unused(struct evd_broker *b, struct evd_account *a)
 void evd_account_put(struct evd_broker *b, struct evd_account *a)
 {
 	a->nr_conns--;
+	free_unused(b, a);
+}
+
+void evd_account_add_region(struct evd_account *a)
+{
+	a->nr_regions++;
+	a->nr_fds++;
+}
+
+void evd_account_remove_region(struct evd_broker *b, struct evd_account *a)
+{
+	a->nr_regions--;
+	a->nr_fds--;
 	free_unused(b, a);
 }
 
@@ -93,6 +107,8 @@ static uint64_t has(const struct evd_account *a, enum evd_resource what)
 		return a->queued;
 	case EVD_DESCRIPTORS:
 		return a->nr_fds;
+	case EVD_MAPPINGS:
+		return a->nr_mapped;
 	case EVD_NR_RESOURCES:
 		break;
 	}

@@ -240,7 +240,9 @@ struct evd_account {
 	struct evd_account *next;
 	uid_t uid;
 	struct evd_dom *doms;
-	uint64_t nr_conns, nr_doms, queued, nr_fds;
+	uint64_t nr_conns, nr_doms, queued, nr_fds, nr_mapped;
+	uint32_t nr_regions; /* may outlive his connections */
+	uint32_t nr_bytes;
 };
 
 /* Somebody as he was when he connected. */

@@ -146,33 +146,40 @@ static bool is_sealed(const struct evd_region *r)
 	return seals >= 0 && (seals & want) == want;
 }
 
-uint8_t *evd_region_map(struct evd_region *r, uint32_t page)
+uint8_t *evd_region_map(struct evd_region *r, uint32_t page,
+			struct evd_account *a)
 {
 	void *p;
 
-	if (r->broker->nr_bytes >= EVD_MAX_BYTES)
+	if (r->broker->nr_bytes >= EVD_MAX_BYTES ||
+	    (!evd_is_privileged(a->uid) &&
+	     a->nr_bytes >= EVD_MAX_BYTES / EVD_BYTE_SHARE))
 		return NULL;
 	p = mmap(NULL, EVP_PAGE_SIZE, PROT_WRITE, MAP_SHARED, r->fd,
 		 (off_t)page * EVP_PAGE_SIZE);
 	if (p == MAP_FAILED)
 		return NULL;
 	r->broker->nr_bytes++;
+	a->nr_bytes++;
 	return p;
 }
 
-void evd_region_unmap(struct evd_region *r, uint8_t *page)
+void evd_region_unmap(struct evd_region *r, uint8_t *page,
+		      struct evd_account *a)
 {
 	if (!page)
 		return;
 	(void)munmap(page, EVP_PAGE_SIZE);
 	r->broker->nr_bytes--;
+	a->nr_bytes--;
 }
 
 static void free_region(struct evd_region *r)
 {
-	evd_region_unmap(r, r->byte);
+	evd_region_unmap(r, r->byte, r->account);
 	if (r->fd >= 0)
 		evd_bury(r->fd);
+	evd_account_remove_region(r->broker, r->account);
 	r->broker->nr_regions--;
 	r->table->nr_regions--;
 	evd_table_put(r->table);
@@ -206,6 +213,8 @@ static struct evd_region *new_region(struct evd_conn *c,
 	r->id = ++c->broker->last_id;
 	r->broker = c->broker;
 	r->table = c->dom->grants;
+	r->account = c->account;
+	evd_account_add_region(r->account);
 	r->fd = -1;
 	r->nr_pages = m->nr_pages;
 	r->refs = 1; /* the connection's */
@@ -222,25 +231,43 @@ static struct evd_region *new_region(struct evd_conn *c,
 	return r;
 }
 
+/* Others cannot take the last ones from our user and root. */
+static uint32_t nr_regions_for(const struct evd_conn *c)
+{
+	uint32_t n = c->broker->max_regions;
+
+	return evd_is_privileged(c->account->uid) ? n : n - n / EVD_RESERVE;
+}
+
 static bool has_room(struct evd_conn *c, uint32_t seq)
 {
 	const struct evd_broker *b = c->broker;
 	uint32_t share =
 		(b->max_regions + EVD_REGION_SHARE - 1) / EVD_REGION_SHARE;
+	uid_t uid = c->account->uid;
 	char text[EVP_TEXT_MAX];
 
 	if (!evd_grants_of(c) || !table_of(c->dom)) {
 		evd_refuse(c, seq, -ENOMEM, "no memory for a grant table");
 		return false;
 	}
-	if (b->nr_regions < b->max_regions &&
-	    c->dom->grants->nr_regions < share)
+	if (!evd_may_have(b, uid, EVD_DESCRIPTORS, 1))
+		(void)snprintf(
+			text, sizeof(text),
+			"uid %lu has its %lu descriptors: share more "
+			"pages at once, or have the policy's limit "
+			"raised",
+			(unsigned long)uid,
+			(unsigned long)evd_limit(b, uid, EVD_DESCRIPTORS));
+	else if (b->nr_regions >= nr_regions_for(c) ||
+		 c->dom->grants->nr_regions >= share)
+		(void)snprintf(text, sizeof(text),
+			       "no descriptor left for grants (%u, %u of one "
+			       "domain): share more pages at once, or raise "
+			       "evtchnd's `ulimit -n`",
+			       nr_regions_for(c), share);
+	else
 		return true;
-	(void)snprintf(text, sizeof(text),
-		       "no descriptor left for grants (%u, %u of one domain): "
-		       "share more pages at once, or raise evtchnd's `ulimit "
-		       "-n`",
-		       b->max_regions, share);
 	evd_refuse(c, seq, -EMFILE, text);
 	return false;
 }
@@ -267,7 +294,7 @@ void evd_grant_region(struct evd_conn *c, const struct evp_grant_region *m,
 	r->fd = p->fd[0];
 	p->nr_fds = 0;
 	if (m->flags & EVP_GRANT_NOTIFIES) {
-		r->byte = evd_region_map(r, 0);
+		r->byte = evd_region_map(r, 0, r->account);
 		if (!r->byte) {
 			forget_region(r);
 			evd_refuse(c, m->hdr.seq, -ENOMEM,

@@ -25,7 +25,8 @@
 #include "broker.h"
 
 #define EVD_MAX_BYTES	 16384 /* pages mapped to clear a byte in: of 65530 */
-#define EVD_REGION_SHARE 4 /* one domain has at most one in so many of them */
+#define EVD_REGION_SHARE 4 /* one domain has at most one in so many regions */
+#define EVD_BYTE_SHARE	 8 /* and one user, not ours, of those pages */
 
 /* A port that is not closed before an event was sent on it. */
 struct evd_hold {
@@ -41,6 +42,7 @@ struct evd_region {
 	uint64_t id;
 	struct evd_broker *broker;
 	struct evd_table *table;
+	struct evd_account *account;   /* who shares it */
 	struct evd_region *next, **at; /* of the connection that shares it */
 	int fd;
 	uint32_t nr_pages;
@@ -103,9 +105,11 @@ struct evd_grant *evd_grant(struct evd_table *t, uint32_t ref);
 /* One mapping less of @ref. */
 void evd_grant_put(struct evd_table *t, uint32_t ref);
 
-/* Map a page, to clear a byte later; NULL: no room. */
-uint8_t *evd_region_map(struct evd_region *r, uint32_t page);
-void evd_region_unmap(struct evd_region *r, uint8_t *page);
+/* Map a page for @a, to clear a byte later; NULL: no room. */
+uint8_t *evd_region_map(struct evd_region *r, uint32_t page,
+			struct evd_account *a);
+void evd_region_unmap(struct evd_region *r, uint8_t *page,
+		      struct evd_account *a);
 
 void evd_region_put(struct evd_region *r, uint32_t refs);
 

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -118,7 +119,7 @@ static int hold(struct evd_conn *c, const struct evp_grant_map *m,
 	    !(m->flags & EVP_GRANT_WRITABLE))
 		return -EINVAL;
 	if (m->notify.what & EVP_NOTIFY_BYTE) {
-		map->byte = evd_region_map(map->region, page);
+		map->byte = evd_region_map(map->region, page, c->account);
 		if (!map->byte)
 			return -ENOMEM;
 	}
@@ -139,8 +140,10 @@ static void count(struct evd_conn *c, struct evd_mapping *map, bool more)
 		map->table->refs++;
 		map->region->refs += map->count;
 		c->grants->nr_pages += map->count;
+		c->account->nr_mapped += map->count;
 	} else {
 		c->grants->nr_pages -= map->count;
+		c->account->nr_mapped -= map->count;
 		evd_region_put(map->region, map->count);
 		evd_table_put(map->table);
 	}
@@ -158,6 +161,8 @@ static int record(struct evd_conn *c, const struct evp_grant_map *m,
 		return -ENOMEM;
 	if (a->count > EVP_GRANTS_MAX - cg->nr_pages)
 		return -ENOSPC;
+	if (!evd_may_have(c->broker, c->account->uid, EVD_MAPPINGS, a->count))
+		return -EDQUOT;
 	map = calloc(1, sizeof(*map) + a->count * sizeof(map->ref[0]));
 	if (!map)
 		return -ENOMEM;
@@ -173,7 +178,7 @@ static int record(struct evd_conn *c, const struct evp_grant_map *m,
 	}
 	if (rc) {
 		evd_hold_end(&map->hold, false);
-		evd_region_unmap(map->region, map->byte);
+		evd_region_unmap(map->region, map->byte, c->account);
 		free(map);
 		return rc;
 	}
@@ -187,16 +192,25 @@ static void unmap(struct evd_conn *c, uint32_t number)
 
 	put_number(c->grants, number);
 	evd_hold_end(&map->hold, true);
-	evd_region_unmap(map->region, map->byte);
+	evd_region_unmap(map->region, map->byte, c->account);
 	count(c, map, false);
 	free(map);
 }
 
 static void refuse(struct evd_conn *c, uint32_t seq, int rc)
 {
+	uid_t uid = c->account->uid;
 	const char *text = "no room for another mapping";
+	char quota[EVP_TEXT_MAX];
 
-	if (rc == -ENOSPC)
+	(void)snprintf(quota, sizeof(quota),
+		       "uid %lu has its %lu mappings: unmap some, or have the "
+		       "policy's limit raised",
+		       (unsigned long)uid,
+		       (unsigned long)evd_limit(c->broker, uid, EVD_MAPPINGS));
+	if (rc == -EDQUOT)
+		text = quota;
+	else if (rc == -ENOSPC)
 		text = "this handle has all the pages mapped that it can have";
 	else if (rc == -EINVAL)
 		text = "no such notification is possible";

@@ -27,6 +27,7 @@ void evd_policy_init(struct evd_policy *p)
 	p->limit[EVD_PORTS] = 4096;
 	p->limit[EVD_QUEUE] = 4u << 20;
 	p->limit[EVD_DESCRIPTORS] = 512;
+	p->limit[EVD_MAPPINGS] = 65536;
 }
 
 bool evd_is_privileged(uid_t uid)

@@ -27,6 +27,7 @@ enum evd_resource {
 	EVD_PORTS,
 	EVD_QUEUE,	 /* bytes waiting to be read */
 	EVD_DESCRIPTORS, /* of the broker, held for the user */
+	EVD_MAPPINGS,	 /* pages of others, by grants */
 	EVD_NR_RESOURCES,
 };
 
@@ -108,6 +109,10 @@ void evd_account_put(struct evd_broker *b, struct evd_account *a);
 /* @d is @a's from now on; and is gone. */
 void evd_account_add(struct evd_account *a, struct evd_dom *d);
 void evd_account_remove(struct evd_dom *d);
+
+/* One more region of grants, with its descriptor, and one less. */
+void evd_account_add_region(struct evd_account *a);
+void evd_account_remove_region(struct evd_broker *b, struct evd_account *a);
 
 /* May @uid have @more of it? */
 bool evd_may_have(const struct evd_broker *b, uid_t uid, enum evd_resource what,

@@ -216,6 +216,7 @@ const char *const evd_resource_name[EVD_NR_RESOURCES] = {
 	[EVD_PORTS] = "ports",
 	[EVD_QUEUE] = "queue",
 	[EVD_DESCRIPTORS] = "descriptors",
+	[EVD_MAPPINGS] = "mappings",
 };
 
 static bool set_limit(struct reader *r, enum evd_who who, uid_t uid,
@@ -250,7 +251,7 @@ static bool read_one_limit(struct reader *r, const char *name, enum evd_who who,
 	if (what == EVD_NR_RESOURCES)
 		return complain(r,
 				"'%s' has no limit: connections, domains, "
-				"ports, queue and descriptors have",
+				"ports, queue, descriptors and mappings have",
 				name);
 	text = next_word(r);
 	if (!to_number(text, UINT32_MAX, &n))
