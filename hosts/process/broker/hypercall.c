@@ -15,22 +15,16 @@
 #include "broker.h"
 #include "evc_host.h"
 
-/*
- * The core counts the vCPUs of a domain; here they are an attachment's, as its
- * shared_info is.  So a hypercall sees as many as its caller has.
- */
 static int execute(struct evd_conn *c, uint32_t cmd, struct evp_result *r)
 {
 	struct evd_broker *b = c->broker;
 	int rc;
 
 	b->caller = c->att;
-	c->dom->core.nr_vcpus = c->att ? c->att->nr_vcpus : 1;
 	b->arg = r->arg;
 	b->arg_len = r->arg_len;
 	rc = evc_hypercall(&c->dom->vcpu[0], cmd, EVD_ARG_ADDR);
 	b->arg = NULL;
-	c->dom->core.nr_vcpus = EVP_VCPUS_MAX;
 	evd_links_sync(b);
 	b->caller = NULL;
 
@@ -42,6 +36,7 @@ union argument {
 	struct evtchn_bind_interdomain bind;
 	struct evtchn_bind_ipi ipi;
 	struct evtchn_bind_pirq pirq;
+	struct evtchn_bind_vcpu vcpu;
 	struct evtchn_bind_virq virq;
 	struct evtchn_reset reset;
 	struct evtchn_send send;
@@ -71,6 +66,32 @@ static bool is_foreign(const struct evd_conn *c, uint32_t cmd,
 	case EVTCHNOP_set_priority:
 		return !evd_may_use(c->att, a.port);
 	default: /* a number, not a state: is not about a port one owns */
+		return false;
+	}
+}
+
+/*
+ * The core counts the vCPUs of a domain, and there it has as many as there can
+ * be; here they are an attachment's, as its shared_info is, and a session's one.
+ * Others than these do not exist for the caller.  Where the core finds another
+ * mistake first, it is left to it.
+ */
+static bool is_without_vcpu(const struct evd_conn *c, uint32_t cmd,
+			    const struct evp_result *r)
+{
+	uint32_t nr = c->att ? c->att->nr_vcpus : 1;
+	union argument a;
+
+	get_argument(&a, r);
+	switch (cmd) {
+	case EVTCHNOP_bind_ipi:
+		return r->arg_len >= sizeof(a.ipi) && a.ipi.vcpu >= nr;
+	case EVTCHNOP_bind_vcpu:
+		return r->arg_len >= sizeof(a.vcpu) && a.vcpu.vcpu >= nr;
+	case EVTCHNOP_bind_virq:
+		return r->arg_len >= sizeof(a.virq) && a.virq.vcpu >= nr &&
+		       evd_virq_is_of_vcpu(a.virq.virq);
+	default: /* a number, not a state: names no vCPU */
 		return false;
 	}
 }
@@ -218,6 +239,8 @@ static int perform(struct evd_conn *c, uint32_t cmd, struct evp_result *r)
 		return -XEN_EACCES;
 	if (is_foreign(c, cmd, r))
 		return -XEN_ENOTCONN;
+	if (is_without_vcpu(c, cmd, r))
+		return -XEN_ENOENT;
 	if (is_too_much(c, cmd))
 		return -XEN_ENOSPC;
 	return is_shut(c, cmd, r) ? 0 : execute(c, cmd, r);

@@ -30,6 +30,9 @@ struct evd_line {
 /* May @c act on the machine, not only on a domain of its own? */
 bool evd_may_control(const struct evd_conn *c);
 
+/* Is it one of a vCPU's, of which each may have its own? */
+bool evd_virq_is_of_vcpu(uint32_t virq);
+
 void evd_virq(struct evd_conn *c, const struct evp_virq *m);
 
 /* --- pirq.c ----------------------------------------------------------------- */

@@ -26,6 +26,19 @@ bool evd_may_control(const struct evd_conn *c)
 					      : c->only_domid == 0;
 }
 
+bool evd_virq_is_of_vcpu(uint32_t virq)
+{
+	switch (virq) {
+	case VIRQ_TIMER:
+	case VIRQ_DEBUG:
+	case VIRQ_XENOPROF:
+	case VIRQ_XENPMU:
+		return true;
+	default: /* a number, not a state */
+		return false;
+	}
+}
+
 static bool is_global(uint32_t virq)
 {
 	switch (virq) {
