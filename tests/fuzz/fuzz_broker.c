@@ -59,22 +59,21 @@ void evd_bury_socket(int fd)
 }
 
 /* Each attachment knows its domain, and every open port its owner's. */
-static void check_attachments(const struct evd_dom *d)
+static void check_attachments(struct evd_dom *d)
 {
 	const struct evd_att *a;
-	uint32_t n = 0, i, k;
+	const struct evd_port *p;
+	evtchn_port_t port;
+	uint32_t n = 0;
 
 	for (a = d->atts; a; a = a->next) {
 		FUZZ_CHECK(a->dom == d);
 		n++;
 	}
 	FUZZ_CHECK(n == d->nr_atts);
-	for (i = 0; i < EVD_NR_BUCKETS && d->port[i]; i++) {
-		for (k = 0; k < EVC_BUCKET_PORTS; k++) {
-			a = d->port[i][k].att;
-			FUZZ_CHECK(!a || a->dom == d);
-		}
-	}
+	/* Ports exist from 0 up. */
+	for (port = 0; (p = evd_port(d, port)); port++)
+		FUZZ_CHECK(!p->att || p->att->dom == d);
 }
 
 static bool is_domain(const struct evd_dom *d)
@@ -107,7 +106,7 @@ static void check_lines(void)
 
 static void check_broker(void)
 {
-	const struct evd_dom *d;
+	struct evd_dom *d;
 	uint32_t n = 0;
 
 	FUZZ_CHECK(!broker.closed && !broker.arg);
@@ -287,6 +286,10 @@ union message {
 	struct evp_dominfo dominfo;
 	struct evp_port_req port;
 	struct evp_wait_req wait;
+	struct evp_restrict limit;
+	struct evp_watch watch;
+	struct evp_take_over take_over;
+	struct evp_claims claims;
 };
 
 static uint16_t take_domid(struct tape *t)
@@ -294,6 +297,31 @@ static uint16_t take_domid(struct tape *t)
 	uint8_t b = tape_u8(t);
 
 	return b < 32 ? EVP_DOMID_ANY : b < 192 ? b % 4 : tape_u16(t);
+}
+
+/* Some ports of somebody who came back, mostly in ascending order. */
+static size_t fill_claims(struct tape *t, struct evp_claims *m)
+{
+	uint32_t i, port = 0;
+
+	m->count = tape_u8(t) % 5;
+	m->last = tape_u8(t) % 4 != 0;
+	for (i = 0; i < m->count; i++) {
+		uint8_t b = tape_u8(t);
+
+		port += b < 240 ? 1 + b % 4u : b;
+		m->claim[i] = (struct evp_claim){
+			.port = port,
+			.domid = take_domid(t),
+			.kind = b % (EVTCHNSTAT_ipi + 2),
+			.watched = b / 8 % 2,
+			.number = tape_u8(t) % 8u,
+			.vcpu = b / 16 % 4,
+			.pid = b % 2 ? (uint32_t)getpid() : 0,
+		};
+	}
+	return offsetof(struct evp_claims, claim) +
+	       m->count * sizeof(m->claim[0]);
 }
 
 /* The fields of a message of type @type.  Returns its size. */
@@ -344,6 +372,17 @@ static size_t fill_message(struct tape *t, uint16_t type, union message *m)
 	case EVP_WAIT:
 		m->wait.port = tape_u8(t) % 8;
 		return sizeof(m->wait);
+	case EVP_RESTRICT:
+		m->limit.domid = take_domid(t);
+		return sizeof(m->limit);
+	case EVP_WATCH:
+		m->watch.port = tape_u8(t) % 8;
+		m->watch.on = tape_u8(t) % 3;
+		return sizeof(m->watch);
+	case EVP_TAKE_OVER:
+		return sizeof(m->take_over);
+	case EVP_CLAIM:
+		return fill_claims(t, &m->claims);
 	default: /* a number, not a state */
 		return sizeof(m->hdr);
 	}
@@ -352,9 +391,10 @@ static size_t fill_message(struct tape *t, uint16_t type, union message *m)
 /* The first ones, or one of those that came later. */
 static uint16_t take_type(struct tape *t)
 {
-	static const uint16_t later[] = {EVP_CLEAN + 1, EVP_VIRQ,    EVP_LINE,
-					 EVP_PERMIT,	EVP_DOMINFO, EVP_PORT,
-					 EVP_WAIT};
+	static const uint16_t later[] = {
+		EVP_CLEAN + 1, EVP_VIRQ,  EVP_LINE,	EVP_PERMIT,
+		EVP_DOMINFO,   EVP_PORT,  EVP_WAIT,	EVP_CLAIM,
+		EVP_RESTRICT,  EVP_WATCH, EVP_TAKE_OVER};
 	uint16_t type = tape_u8(t) % (EVP_CLEAN + 2);
 
 	if (type > EVP_CLEAN)
@@ -385,18 +425,36 @@ static void send_message(struct tape *t, struct peer *p)
 	post(t, p, &m, len, nr_fds);
 }
 
+/* As if it had been attached to a broker before this one; CLAIM follows. */
+static void come_back(const struct tape *t, struct peer *p)
+{
+	struct evp_reattach m = {
+		.who = {.domid = (uint16_t)(p - peers + 1), .nr_vcpus = 2},
+		.former = 1,
+		.limit = t->left % 4 ? EVP_DOMID_ANY : 2};
+
+	evp_hdr_init(&m.who.hdr, EVP_REATTACH, sizeof(m), 2);
+	(void)evp_send_packet(p->fd, &m, sizeof(m), NULL, 0, MSG_DONTWAIT);
+}
+
 /* HELLO and ATTACH, as a library would: most of the rest needs that first. */
 static void attach(struct tape *t, struct peer *p)
 {
 	struct evp_hello hello;
 	struct evp_attach_req m = {.nr_vcpus = 1 + (uint32_t)(p - peers) % 3,
 				   .name = "x"};
+	uint8_t b;
 
 	connect_peer(p);
 	evp_hdr_init(&hello.hdr, EVP_HELLO, sizeof(hello), 1);
 	post(t, p, &hello, sizeof(hello), 0);
+	b = tape_u8(t);
+	if (b >= 224) {
+		come_back(t, p);
+		return;
+	}
 	/* Mostly domain 1 for peer 0 and so on: pair_up() counts on it. */
-	m.domid = tape_u8(t) < 192 ? (uint16_t)(p - peers + 1) : take_domid(t);
+	m.domid = b < 192 ? (uint16_t)(p - peers + 1) : take_domid(t);
 	evp_hdr_init(&m.hdr, EVP_ATTACH, sizeof(m), 2);
 	post(t, p, &m, sizeof(m), 0);
 }
@@ -495,7 +553,8 @@ static void check_answer(const struct evp_packet *m)
 	FUZZ_CHECK(m->u.hdr.version == EVP_VERSION);
 	FUZZ_CHECK((type >= EVP_WELCOME && type <= EVP_LIST_PAGE) ||
 		   type == EVP_VIRQ_DONE || type == EVP_LINE_DONE ||
-		   type == EVP_DOMINFO_PAGE ||
+		   type == EVP_DOMINFO_PAGE || type == EVP_REATTACHED ||
+		   type == EVP_TAKEN_OVER ||
 		   (type >= EVP_GRANT_REGION_IS && type <= EVP_GRANT_MAPPED) ||
 		   (type >= EVP_LANE && type <= EVP_LANE_GONE) ||
 		   (type >= EVP_GIVEN && type <= EVP_PLACE));
@@ -504,9 +563,11 @@ static void check_answer(const struct evp_packet *m)
 	if (type == EVP_WELCOME) /* an ADOPT's comes with the connection */
 		FUZZ_CHECK(m->nr_fds <= 1);
 	else
-		FUZZ_CHECK(m->nr_fds == (type == EVP_ATTACHED ? 2
-					 : type == EVP_LANE   ? 4
-							      : is_granted(m)));
+		FUZZ_CHECK(m->nr_fds == (type == EVP_ATTACHED	  ? 2
+					 : type == EVP_TAKEN_OVER ? 2
+					 : type == EVP_REATTACHED ? 2
+					 : type == EVP_LANE	  ? 4
+							    : is_granted(m)));
 }
 
 static void note_welcome(struct peer *p, struct evp_packet *m)
