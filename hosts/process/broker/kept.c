@@ -29,7 +29,7 @@
 #include "evc_host.h"
 
 struct evd_kept {
-	struct evd_kept *next; /* of the domain */
+	struct evd_kept *next, **at; /* of the domain; @at: what points here */
 	struct evd_port *port;
 	struct evd_conn *waiters; /* the longest-waiting first */
 	struct evd_port *peer;	  /* whose end changes ours */
@@ -158,6 +158,9 @@ static struct evd_kept *attend(struct evd_port *p, const char *name)
 	evp_copy_name(k->name, name);
 	k->port = p;
 	k->next = p->dom->kept;
+	k->at = &p->dom->kept;
+	if (k->next)
+		k->next->at = &k->next;
 	p->dom->kept = k;
 	p->kept = k;
 	return k;
@@ -309,7 +312,6 @@ void evd_kept_took(struct evd_conn *c)
 void evd_kept_closed(struct evd_port *p)
 {
 	struct evd_kept *k = p->kept;
-	struct evd_kept **at = &p->dom->kept;
 	struct evd_port *other = p->bound_by;
 
 	evd_counts_closed(p);
@@ -323,9 +325,9 @@ void evd_kept_closed(struct evd_port *p)
 	evd_state_drop(p->dom->broker, k->slot);
 	while (k->waiters)
 		end_wait(k->waiters, -EIDRM);
-	while (*at != k)
-		at = &(*at)->next;
-	*at = k->next;
+	*k->at = k->next;
+	if (k->next)
+		k->next->at = k->at;
 	p->kept = NULL;
 	free(k);
 }
