@@ -520,14 +520,6 @@ int evp_wait_until(struct evp_guest *g, uint32_t seen, int64_t deadline);
 /* How many ports became pending since this was asked last. */
 int evp_report(struct evp_vcpu *v);
 
-/* --- storm.c ---------------------------------------------------------------- */
-
-/* We looked into a lane, or were told to by its bell. */
-void evp_looked(struct evp_guest *g, struct evp_lane *l, bool something_new);
-
-/* @reopen_at is there: open the lanes that were shut for it. */
-void evp_storms_end(struct evp_guest *g);
-
 /* --- news.c ----------------------------------------------------------------- */
 
 /* Read what the broker has to say, without waiting. */

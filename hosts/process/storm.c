@@ -19,7 +19,7 @@
  *
  * Locks: guest.
  */
-#include "guest.h"
+#include "storm.h"
 
 #define NR_IN_VAIN 64
 #define FORGIVEN   2

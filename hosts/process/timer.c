@@ -27,7 +27,7 @@
 
 #include <abi/vcpu.h>
 
-#include "guest.h"
+#include "storm.h"
 
 #define NSEC_PER_SEC  INT64_C(1000000000)
 #define MIN_PERIOD    UINT64_C(1000000) /* of the hypercall */

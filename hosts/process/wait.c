@@ -31,7 +31,7 @@
 
 #include <base/bits.h>
 
-#include "guest.h"
+#include "storm.h"
 
 #define NR_EVENTS 16
 #define PATIENCE  128
