@@ -282,7 +282,7 @@ static void wrong_messages_end_the_connection(void **state)
 	memset(endless, 'x', sizeof(endless));
 	send_port(fd = session(1), 0, full);
 	expect_end(fd);
-	send_port(fd = session(1), EVP_PORT_CANCEL + 1, full);
+	send_port(fd = session(1), EVP_PORT_TOOK + 1, full);
 	expect_end(fd);
 	send_port(fd = session(1), EVP_PORT_ALLOC, endless);
 	expect_end(fd);
