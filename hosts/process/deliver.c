@@ -20,11 +20,28 @@
  *
  * Reading order: telling, posting, unmasking, the rest.
  */
+#include <sched.h>
+
 #include <evc/host.h>
 
 #include "fifo.h"
 
-/* The core's queues: their lock's holder may be descheduled. */
+/* --- locks of the guest library and of the core's queues --------------------- */
+
+/* Their holder may be descheduled, and need the CPU this runs on. */
+void evg_plat_relax(void)
+{
+	static _Thread_local unsigned int turns;
+
+	if (evp_mine() && ++turns % 128 == 0)
+		(void)sched_yield();
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
 void evc_host_relax(void)
 {
 	evg_plat_relax();

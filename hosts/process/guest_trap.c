@@ -93,20 +93,6 @@ struct evg_guest *evg_plat_this_guest(void)
 	return g ? &g->evg : NULL;
 }
 
-/* A lock's holder may be descheduled, and need the CPU this runs on. */
-void evg_plat_relax(void)
-{
-	static _Thread_local unsigned int turns;
-
-	if (evp_mine() && ++turns % 128 == 0)
-		(void)sched_yield();
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
-
 /* --- sending ---------------------------------------------------------------- */
 
 static enum evp_sent send_by_lane(struct evp_guest *g, evtchn_port_t port)
