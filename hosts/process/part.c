@@ -103,6 +103,7 @@ static void lose_peer(struct evp_guest *g, struct evp_lane *l, uint32_t slot)
 	if (ch->watched)
 		evp_post(g, port);
 	evp_lane_unuse(g, l);
+	l->lost = true; /* it may die before it can say that it left */
 	evp_leave_old(l);
 }
 
