@@ -44,7 +44,15 @@ struct evp_area *evp_area_new(uint32_t count, bool is_shared)
 		return NULL;
 	a->count = count;
 	a->is_shared = is_shared;
+	a->memfd = -1;
 	return a;
+}
+
+void evp_area_free(struct evp_area *a)
+{
+	if (a->memfd >= 0)
+		(void)close(a->memfd);
+	free(a);
 }
 
 void evp_area_insert(struct evp_grants *h, struct evp_area *a, void *addr)
@@ -69,11 +77,16 @@ int evp_grants_open(struct evp_grants **out, const struct evp_options *o)
 	if (!h)
 		return evp_fail(-ENOMEM, "no memory");
 	h->limit = EVP_GRANTS_MAX;
-	rc = evp_session(o ? o : &defaults, &h->fd, &h->domid);
+	h->stop = -1;
+	rc = -pthread_mutex_init(&h->lock, NULL);
+	if (!rc)
+		rc = evp_session_open(&h->s, o ? o : &defaults);
 	if (rc) {
 		free(h);
 		return rc;
 	}
+	h->s.tell = evp_grants_again;
+	h->s.ctx = h;
 	*out = h;
 	return 0;
 }
@@ -85,26 +98,27 @@ void evp_grants_close(struct evp_grants *h)
 
 	if (!h)
 		return;
+	evp_keeper_stop(h);
 	for (i = 0; i < EVP_AREA_BUCKETS; i++) {
 		while ((a = h->area[i])) {
 			h->area[i] = a->next;
-			free(a);
+			evp_area_free(a);
 		}
 	}
 	evp_slabs_free(h);
 	/* That says it all; in a child after fork(), nothing. */
-	(void)close(h->fd);
+	(void)close(h->s.fd);
 	free(h);
 }
 
 int evp_grants_fd(const struct evp_grants *h)
 {
-	return h->fd;
+	return h->s.fd;
 }
 
 domid_t evp_grants_domid(const struct evp_grants *h)
 {
-	return h->domid;
+	return h->s.domid;
 }
 
 int evp_grants_limit(struct evp_grants *h, uint32_t count)

@@ -28,10 +28,14 @@ static int begin(struct evp_grants *h, const struct evp_grant_ref *r,
 		 off_t *at)
 {
 	struct evp_grant_mapped a;
+	int rc;
 
 	if (offset > EVP_PAGE_SIZE || len > EVP_PAGE_SIZE - offset)
 		return GNTST_bad_copy_arg;
-	if (evp_grant_ask(h, r, 1, flags | EVP_GRANT_COPY, NULL, &a, fd))
+	evp_grants_enter(h);
+	rc = evp_grant_ask(h, r, 1, flags | EVP_GRANT_COPY, NULL, &a, fd);
+	evp_grants_leave(h);
+	if (rc)
 		return GNTST_general_error;
 	if (!a.status)
 		*at = (off_t)a.page[0] * EVP_PAGE_SIZE + offset;

@@ -59,7 +59,7 @@ int evp_grant_ask(struct evp_grants *h, const struct evp_grant_ref *r,
 	evp_fill_notify(&m.notify, notify);
 	len += m.count * sizeof(m.ref[0]);
 	evp_hdr_init(&m.hdr, EVP_GRANT_MAP, len, EVP_GRANT_SEQ);
-	rc = evp_ask(h->fd, &m, len, &p, EVP_GRANT_MAPPED,
+	rc = evp_ask(h->s.fd, &m, len, &p, EVP_GRANT_MAPPED,
 		     offsetof(struct evp_grant_mapped, page));
 	if (!rc)
 		rc = check_answer(&p, m.count);
@@ -115,7 +115,7 @@ static int ask_unmap(struct evp_grants *h, uint32_t number)
 	struct evp_packet p;
 
 	evp_hdr_init(&m.hdr, EVP_GRANT_UNMAP, sizeof(m), EVP_GRANT_SEQ);
-	return evp_ask(h->fd, &m, sizeof(m), &p, EVP_GRANT_DONE,
+	return evp_ask(h->s.fd, &m, sizeof(m), &p, EVP_GRANT_DONE,
 		       sizeof(struct evp_grant_done));
 }
 
@@ -199,8 +199,8 @@ static void forget(struct evp_grants *h, const void *addr)
 	}
 }
 
-static int map_request(struct evp_grants *h, const struct request *q,
-		       uint32_t count, void **addr)
+static int map_locked(struct evp_grants *h, const struct request *q,
+		      uint32_t count, void **addr)
 {
 	struct evp_area *a;
 	void *at;
@@ -224,6 +224,17 @@ static int map_request(struct evp_grants *h, const struct request *q,
 	evp_area_insert(h, a, at);
 	*addr = at;
 	return 0;
+}
+
+static int map_request(struct evp_grants *h, const struct request *q,
+		       uint32_t count, void **addr)
+{
+	int rc;
+
+	evp_grants_enter(h);
+	rc = map_locked(h, q, count, addr);
+	evp_grants_leave(h);
+	return rc;
 }
 
 int evp_grant_map(struct evp_grants *h, const struct evp_grant_ref *r,
@@ -264,7 +275,7 @@ uint64_t evp_grant_frame(uint32_t ref)
 	return EVP_GRANT_GFN + (uint64_t)ref;
 }
 
-int evp_grant_unmap(struct evp_grants *h, void *addr, uint32_t count)
+static int unmap(struct evp_grants *h, void *addr, uint32_t count)
 {
 	struct evp_area **at = evp_area_find(h, addr), *a = *at;
 	int rc;
@@ -276,5 +287,15 @@ int evp_grant_unmap(struct evp_grants *h, void *addr, uint32_t count)
 	(void)munmap(addr, evp_pages(count));
 	rc = unmap_all(h, a);
 	free(a);
+	return rc;
+}
+
+int evp_grant_unmap(struct evp_grants *h, void *addr, uint32_t count)
+{
+	int rc;
+
+	evp_grants_enter(h);
+	rc = unmap(h, addr, count);
+	evp_grants_leave(h);
 	return rc;
 }

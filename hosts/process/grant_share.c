@@ -56,8 +56,8 @@ static int make_memory(uint32_t count, int *memfd, void **addr)
 	return rc;
 }
 
-static int ask_region(struct evp_grants *h, const struct evp_share *s,
-		      uint32_t nr_pages, int memfd, uint64_t *region)
+int evp_region_say(struct evp_grants *h, const struct evp_share *s,
+		   uint32_t nr_pages, int memfd, uint64_t *region)
 {
 	struct evp_grant_region m = {.nr_pages = nr_pages,
 				     .domid = (uint16_t)s->domid};
@@ -70,28 +70,32 @@ static int ask_region(struct evp_grants *h, const struct evp_share *s,
 	if (s->notify)
 		m.flags |= EVP_GRANT_NOTIFIES;
 	evp_hdr_init(&m.hdr, EVP_GRANT_REGION, sizeof(m), EVP_GRANT_SEQ);
-	rc = evp_ask_with(h->fd, &m, sizeof(m), memfd, &p, EVP_GRANT_REGION_IS,
-			  sizeof(*a));
+	rc = evp_ask_with(h->s.fd, &m, sizeof(m), memfd, &p,
+			  EVP_GRANT_REGION_IS, sizeof(*a));
 	if (!rc)
 		*region = a->region;
 	return rc;
 }
 
 static int make_region(struct evp_grants *h, const struct evp_share *s,
-		       uint32_t nr_pages, uint64_t *region, void **addr)
+		       uint32_t nr_pages, uint64_t *region, int *kept,
+		       void **addr)
 {
 	int memfd = -1, rc = make_memory(nr_pages, &memfd, addr);
 
 	if (rc)
 		return rc;
-	rc = ask_region(h, s, nr_pages, memfd, region);
+	rc = evp_region_say(h, s, nr_pages, memfd, region);
 	if (!rc && fcntl(memfd, F_ADD_SEALS,
 			 s->writable ? F_SEAL_SEAL
 				     : F_SEAL_SEAL | F_SEAL_FUTURE_WRITE))
 		rc = evp_fail(-errno, "cannot seal memory to share");
+	if (!rc) {
+		*kept = memfd;
+		return 0;
+	}
 	(void)close(memfd);
-	if (rc)
-		(void)munmap(*addr, evp_pages(nr_pages));
+	(void)munmap(*addr, evp_pages(nr_pages));
 	return rc;
 }
 
@@ -115,7 +119,7 @@ static int ask_share(struct evp_grants *h, const struct evp_share *s,
 	evp_fill_notify(&m.notify, s->notify);
 	len += m.count * sizeof(a->ref[0]);
 	evp_hdr_init(&m.hdr, EVP_GRANT_SHARE, sizeof(m), EVP_GRANT_SEQ);
-	rc = evp_ask(h->fd, &m, sizeof(m), &p, EVP_GRANT_SHARED, len);
+	rc = evp_ask(h->s.fd, &m, sizeof(m), &p, EVP_GRANT_SHARED, len);
 	if (rc)
 		return rc;
 	memcpy(area->id + area->nr, a->ref, m.count * sizeof(a->ref[0]));
@@ -137,7 +141,7 @@ static int ask_unshare(struct evp_grants *h, const uint32_t *ref,
 	memcpy(m.ref, ref, count * sizeof(*ref));
 	len += count * sizeof(*ref);
 	evp_hdr_init(&m.hdr, EVP_GRANT_UNSHARE, len, EVP_GRANT_SEQ);
-	rc = evp_ask(h->fd, &m, len, &p, EVP_GRANT_DONE, sizeof(*a));
+	rc = evp_ask(h->s.fd, &m, len, &p, EVP_GRANT_DONE, sizeof(*a));
 	return rc ? rc : (int)a->nr_busy;
 }
 
@@ -174,7 +178,7 @@ static struct evp_slab *find_slab(struct evp_grants *h,
 {
 	struct evp_slab *slab = h->slabs;
 
-	while (slab && (slab->domid != s->domid ||
+	while (slab && (!slab->region || slab->domid != s->domid ||
 			slab->writable != (s->writable != 0) || !~taken(slab)))
 		slab = slab->next;
 	return slab;
@@ -189,7 +193,8 @@ static int new_slab(struct evp_grants *h, const struct evp_share *s,
 
 	if (!slab)
 		return evp_fail(-ENOMEM, "no memory for a page");
-	rc = make_region(h, s, EVP_SLAB_PAGES, &slab->region, &base);
+	rc = make_region(h, s, EVP_SLAB_PAGES, &slab->region, &slab->memfd,
+			 &base);
 	if (rc) {
 		free(slab);
 		return rc;
@@ -214,6 +219,12 @@ static void unmap_slab(const struct evp_slab *slab)
 	}
 }
 
+static void free_slab(struct evp_slab *slab)
+{
+	(void)close(slab->memfd);
+	free(slab);
+}
+
 /* With its last grant the broker has forgotten it. */
 static void drop_slab_if_unused(struct evp_grants *h, struct evp_slab *slab)
 {
@@ -225,7 +236,7 @@ static void drop_slab_if_unused(struct evp_grants *h, struct evp_slab *slab)
 		at = &(*at)->next;
 	*at = slab->next;
 	unmap_slab(slab);
-	free(slab);
+	free_slab(slab);
 }
 
 void evp_slabs_free(struct evp_grants *h)
@@ -234,7 +245,7 @@ void evp_slabs_free(struct evp_grants *h)
 
 	while ((slab = h->slabs)) {
 		h->slabs = slab->next;
-		free(slab);
+		free_slab(slab);
 	}
 }
 
@@ -263,7 +274,7 @@ static int unshare_from_slab(struct evp_grants *h, struct evp_area *a,
 			     bool is_lost)
 {
 	struct evp_slab *slab = a->slab;
-	int rc = ask_unshare(h, a->id, 1);
+	int rc = a->nr ? ask_unshare(h, a->id, 1) : 0;
 
 	slab->used &= ~bit_of(slab, a->addr);
 	if (rc > 0)
@@ -280,7 +291,7 @@ static int share_region(struct evp_grants *h, const struct evp_share *s,
 			struct evp_area *a, void **addr)
 {
 	uint64_t region = 0;
-	int rc = make_region(h, s, s->count, &region, addr);
+	int rc = make_region(h, s, s->count, &region, &a->memfd, addr);
 
 	if (rc)
 		return rc;
@@ -289,8 +300,14 @@ static int share_region(struct evp_grants *h, const struct evp_share *s,
 	if (rc) {
 		(void)unshare_all(h, a);
 		(void)munmap(*addr, evp_pages(s->count));
+		return rc;
 	}
-	return rc;
+	a->domid = s->domid;
+	a->writable = s->writable != 0;
+	a->has_notify = s->notify != NULL;
+	if (s->notify)
+		a->notify = *s->notify;
+	return 0;
 }
 
 static bool is_fine(const struct evp_share *s)
@@ -302,8 +319,8 @@ static bool is_fine(const struct evp_share *s)
 	       (s->at == EVP_GRANT_ANYWHERE || s->at < EVP_GRANT_RESERVED);
 }
 
-int evp_grant_share(struct evp_grants *h, const struct evp_share *s,
-		    uint32_t *ref, void **addr)
+static int share(struct evp_grants *h, const struct evp_share *s, uint32_t *ref,
+		 void **addr)
 {
 	struct evp_area *a;
 	void *at;
@@ -319,13 +336,25 @@ int evp_grant_share(struct evp_grants *h, const struct evp_share *s,
 	rc = s->count == 1 && !s->notify ? share_from_slab(h, s, a, &at)
 					 : share_region(h, s, a, &at);
 	if (rc) {
-		free(a);
+		evp_area_free(a);
 		return rc;
 	}
 	memcpy(ref, a->id, s->count * sizeof(*ref));
 	evp_area_insert(h, a, at);
 	*addr = at;
+	evp_keeper_start(h);
 	return 0;
+}
+
+int evp_grant_share(struct evp_grants *h, const struct evp_share *s,
+		    uint32_t *ref, void **addr)
+{
+	int rc;
+
+	evp_grants_enter(h);
+	rc = share(h, s, ref, addr);
+	evp_grants_leave(h);
+	return rc;
 }
 
 /* --- unsharing --------------------------------------------------------------- */
@@ -341,11 +370,11 @@ int evp_area_unshare(struct evp_grants *h, struct evp_area *a, void *addr)
 		if (addr)
 			(void)munmap(addr, evp_pages(a->count));
 	}
-	free(a);
+	evp_area_free(a);
 	return rc;
 }
 
-int evp_grant_unshare(struct evp_grants *h, void *addr, uint32_t count)
+static int end_sharing(struct evp_grants *h, void *addr, uint32_t count)
 {
 	struct evp_area **at = evp_area_find(h, addr), *a = *at;
 
@@ -353,4 +382,14 @@ int evp_grant_unshare(struct evp_grants *h, void *addr, uint32_t count)
 		return evp_fail(-EINVAL, "nothing like this was shared");
 	*at = a->next;
 	return evp_area_unshare(h, a, addr);
+}
+
+int evp_grant_unshare(struct evp_grants *h, void *addr, uint32_t count)
+{
+	int rc;
+
+	evp_grants_enter(h);
+	rc = end_sharing(h, addr, count);
+	evp_grants_leave(h);
+	return rc;
 }

@@ -94,6 +94,7 @@ enum evp_type {
 	EVP_GRANT_REGION = 10,	/* GRANT_REGION_IS; comes with a memfd */
 	EVP_GRANT_SHARE = 11,	/* GRANT_SHARED */
 	EVP_GRANT_UNSHARE = 12, /* GRANT_DONE */
+	EVP_GRANT_RESHARE = 26, /* GRANT_DONE */
 	EVP_GRANT_MAP = 13,	/* GRANT_MAPPED, with a descriptor or none */
 	EVP_GRANT_UNMAP = 14,	/* GRANT_DONE */
 	EVP_DOMINFO = 15,	/* DOMINFO_PAGE; of domain 0 only */

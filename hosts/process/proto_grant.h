@@ -82,6 +82,19 @@ struct evp_grant_share {
 	struct evp_grant_notify notify;
 };
 
+/*
+ * As it was with a broker that ended: pages @page on of a region become the
+ * grants that are named, all or none of them.  Only one can have a notification.
+ */
+struct evp_grant_reshare {
+	struct evp_hdr hdr;
+	uint64_t region;
+	uint32_t page;
+	uint32_t count;
+	struct evp_grant_notify notify;
+	uint32_t ref[EVP_GRANTS_PER_MSG];
+};
+
 /* @count of the references are sent; they are grants of this connection. */
 struct evp_grant_unshare {
 	struct evp_hdr hdr;
@@ -142,6 +155,7 @@ struct evp_grant_mapped {
 	uint32_t page[EVP_GRANTS_PER_MSG];
 };
 
+_Static_assert(sizeof(struct evp_grant_reshare) <= EVP_MSG_MAX, "fits");
 _Static_assert(sizeof(struct evp_grant_map) <= EVP_MSG_MAX, "fits");
 _Static_assert(sizeof(struct evp_grant_mapped) <= EVP_MSG_MAX, "fits");
 

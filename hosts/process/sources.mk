@@ -24,6 +24,7 @@ EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/lent.c \
 	hosts/process/news.c \
 	hosts/process/grant.c \
+	hosts/process/grant_again.c \
 	hosts/process/grant_copy.c \
 	hosts/process/grant_map.c \
 	hosts/process/grant_share.c \
@@ -69,6 +70,7 @@ EVTCHND_SRCS := \
 	hosts/process/broker/policy.c \
 	hosts/process/broker/policy_file.c \
 	hosts/process/broker/reattach.c \
+	hosts/process/broker/reshare.c \
 	hosts/process/broker/recall.c \
 	hosts/process/broker/state.c \
 	hosts/process/broker/relink.c \

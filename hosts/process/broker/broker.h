@@ -498,6 +498,7 @@ bool evd_port_shut(struct evd_dom *d, evtchn_port_t port);
 struct evp_grant_region;
 struct evp_grant_share;
 struct evp_grant_unshare;
+struct evp_grant_reshare;
 struct evp_grant_map;
 struct evp_grant_unmap;
 struct evd_table;
@@ -505,6 +506,8 @@ struct evd_table;
 void evd_grant_region(struct evd_conn *c, const struct evp_grant_region *m,
 		      struct evp_packet *p);
 void evd_grant_share(struct evd_conn *c, const struct evp_grant_share *m);
+void evd_grant_reshare(struct evd_conn *c, const struct evp_grant_reshare *m,
+		       size_t len);
 void evd_grant_unshare(struct evd_conn *c, const struct evp_grant_unshare *m,
 		       size_t len);
 void evd_grant_map(struct evd_conn *c, const struct evp_grant_map *m,

@@ -27,15 +27,36 @@
 
 /* --- tables ------------------------------------------------------------------ */
 
+static void push_free(struct evd_table *t, uint32_t ref)
+{
+	struct evd_grant *g = &t->grant[ref];
+
+	g->next = t->free;
+	g->prev = EVP_GRANT_ANY;
+	if (t->free != EVP_GRANT_ANY)
+		t->grant[t->free].prev = ref;
+	t->free = ref;
+}
+
+static void remove_free(struct evd_table *t, uint32_t ref)
+{
+	const struct evd_grant *g = &t->grant[ref];
+
+	if (g->prev == EVP_GRANT_ANY)
+		t->free = g->next;
+	else
+		t->grant[g->prev].next = g->next;
+	if (g->next != EVP_GRANT_ANY)
+		t->grant[g->next].prev = g->prev;
+}
+
 /* Put the entries from @from on into the free list, the lowest first. */
 static void add_free(struct evd_table *t, uint32_t from)
 {
 	uint32_t i = t->nr;
 
-	while (i-- > from) {
-		t->grant[i].next = t->free;
-		t->free = i;
-	}
+	while (i-- > from)
+		push_free(t, i);
 }
 
 static bool grow(struct evd_table *t)
@@ -96,8 +117,7 @@ static void free_if_unused(struct evd_table *t, uint32_t ref)
 	*g = (struct evd_grant){.region = NULL};
 	if (ref < EVP_GRANT_RESERVED)
 		return;
-	g->next = t->free;
-	t->free = ref;
+	push_free(t, ref);
 }
 
 void evd_grant_put(struct evd_table *t, uint32_t ref)
@@ -137,7 +157,7 @@ static bool is_region(int fd, const struct evp_grant_region *m)
 }
 
 /* The owner has sealed it for good, now that everybody has mapped it who may. */
-static bool is_sealed(const struct evd_region *r)
+bool evd_region_is_sealed(const struct evd_region *r)
 {
 	const int want = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL |
 			 (r->writable ? 0 : F_SEAL_FUTURE_WRITE);
@@ -309,7 +329,7 @@ void evd_grant_region(struct evd_conn *c, const struct evp_grant_region *m,
 
 /* --- sharing ----------------------------------------------------------------- */
 
-static struct evd_region *find_region(const struct evd_conn *c, uint64_t id)
+struct evd_region *evd_region_find(const struct evd_conn *c, uint64_t id)
 {
 	struct evd_region *r = c->grants ? c->grants->regions : NULL;
 
@@ -320,7 +340,7 @@ static struct evd_region *find_region(const struct evd_conn *c, uint64_t id)
 
 static bool is_fine(const struct evd_region *r, const struct evp_grant_share *m)
 {
-	return r && is_sealed(r) && m->count &&
+	return r && evd_region_is_sealed(r) && m->count &&
 	       m->count <= EVP_GRANTS_PER_MSG && m->page < r->nr_pages &&
 	       m->count <= r->nr_pages - m->page &&
 	       (m->count == 1 || (m->at == EVP_GRANT_ANY && !m->notify.what)) &&
@@ -336,8 +356,22 @@ static uint32_t take_entry(struct evd_table *t)
 	if (t->free == EVP_GRANT_ANY && !grow(t))
 		return EVP_GRANT_ANY;
 	ref = t->free;
-	t->free = t->grant[ref].next;
+	remove_free(t, ref);
 	return ref;
+}
+
+/* Entry @ref of those that are free.  0, -EBUSY, -ENOSPC. */
+static int take_this(struct evd_table *t, uint32_t ref)
+{
+	while (ref >= t->nr) {
+		if (!grow(t))
+			return -ENOSPC;
+	}
+	if (t->grant[ref].region)
+		return -EBUSY;
+	if (ref >= EVP_GRANT_RESERVED)
+		remove_free(t, ref);
+	return 0;
 }
 
 static void enter(struct evd_conn *c, uint32_t ref, struct evd_region *r,
@@ -414,6 +448,31 @@ static int share_one(struct evd_conn *c, const struct evp_grant_share *m,
 	return 0;
 }
 
+int evd_grant_enter(struct evd_conn *c, struct evd_region *r, uint32_t page,
+		    uint32_t ref, const struct evp_grant_notify *notify)
+{
+	const struct evp_grant_share m = {.page = page, .notify = *notify};
+	int rc = take_this(r->table, ref);
+
+	if (rc)
+		return rc;
+	rc = share_one(c, &m, r, ref);
+	if (rc)
+		free_if_unused(r->table, ref);
+	return rc;
+}
+
+void evd_grant_undo(struct evd_conn *c, uint32_t ref)
+{
+	(void)unshare(c, ref);
+}
+
+void evd_region_drop_unshared(struct evd_region *r)
+{
+	if (!r->nr_shared)
+		forget_region(r);
+}
+
 /* One page, at a place of its own or with a notification. */
 static int share_special(struct evd_conn *c, const struct evp_grant_share *m,
 			 struct evd_region *r, uint32_t *ref)
@@ -474,7 +533,7 @@ static void refuse_share(struct evd_conn *c, const struct evp_grant_share *m,
 
 void evd_grant_share(struct evd_conn *c, const struct evp_grant_share *m)
 {
-	struct evd_region *r = find_region(c, m->region);
+	struct evd_region *r = evd_region_find(c, m->region);
 	struct evp_grant_shared a = {.count = m->count};
 	size_t len;
 	int rc;

@@ -3,6 +3,7 @@
  * Grants in the broker: who may map which page.
  *
  *   grants.c   a domain's table: sharing and unsharing
+ *   reshare.c  sharing again what was shared under a former broker
  *   mapping.c  using another domain's grants
  *   hold.c     what happens when a page is unmapped or unshared: a byte is
  *              cleared, an event is sent, on a port that is kept for it
@@ -112,6 +113,16 @@ void evd_region_unmap(struct evd_region *r, uint8_t *page,
 		      struct evd_account *a);
 
 void evd_region_put(struct evd_region *r, uint32_t refs);
+
+/* For reshare.c: of @c's regions; sealed for good; without a grant it goes. */
+struct evd_region *evd_region_find(const struct evd_conn *c, uint64_t id);
+bool evd_region_is_sealed(const struct evd_region *r);
+void evd_region_drop_unshared(struct evd_region *r);
+
+/* Page @page becomes grant @ref of @c's domain.  0, -EBUSY, -ENOSPC, -EINVAL. */
+int evd_grant_enter(struct evd_conn *c, struct evd_region *r, uint32_t page,
+		    uint32_t ref, const struct evp_grant_notify *notify);
+void evd_grant_undo(struct evd_conn *c, uint32_t ref);
 
 /* --- mapping.c ---------------------------------------------------------------- */
 

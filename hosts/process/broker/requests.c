@@ -28,6 +28,7 @@ union request {
 	struct evp_grant_region region;
 	struct evp_grant_share share;
 	struct evp_grant_unshare unshare;
+	struct evp_grant_reshare reshare;
 	struct evp_grant_map map;
 	struct evp_grant_unmap unmap;
 	struct evp_take_over take_over;
@@ -405,6 +406,12 @@ static void on_share(struct evd_conn *c, const union request *m,
 	evd_grant_share(c, &m->share);
 }
 
+static void on_reshare(struct evd_conn *c, const union request *m,
+		       struct evp_packet *p)
+{
+	evd_grant_reshare(c, &m->reshare, p->len);
+}
+
 static void on_unshare(struct evd_conn *c, const union request *m,
 		       struct evp_packet *p)
 {
@@ -468,6 +475,9 @@ static const struct row rows[] = {
 			      IN(SESSION), 1},
 	[EVP_GRANT_SHARE] = {on_share, sizeof(struct evp_grant_share), false,
 			     IN(SESSION), 0},
+	[EVP_GRANT_RESHARE] = {on_reshare,
+			       offsetof(struct evp_grant_reshare, ref), true,
+			       IN(SESSION), 0},
 	[EVP_GRANT_UNSHARE] = {on_unshare,
 			       offsetof(struct evp_grant_unshare, ref), true,
 			       IN(SESSION), 0},
