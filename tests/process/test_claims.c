@@ -361,6 +361,31 @@ static void two_claim_one_peer(void **state)
 		(void)close(fd[i]);
 }
 
+/* Both have to say the same of each other. */
+static void ends_that_do_not_agree_are_not_connected(void **state)
+{
+	struct evp_claim end = {.port = 7,
+				.domid = 2,
+				.kind = EVTCHNSTAT_interdomain,
+				.number = 4,
+				.pid = (uint32_t)getpid()};
+	struct evp_claim mate = {.port = 5,
+				 .domid = 1,
+				 .kind = EVTCHNSTAT_interdomain,
+				 .number = 7,
+				 .pid = (uint32_t)getpid()};
+	int fd[2] = {returned(1), returned(2)};
+
+	(void)state;
+	claim(fd[0], &end, 1, 1);
+	assert_int_equal(count_news(fd[0], EVP_CLOSED), 0);
+	claim(fd[1], &mate, 1, 1);
+	assert_int_equal(count_news(fd[1], EVP_CONNECT), 0);
+	assert_int_equal(count_news(fd[0], EVP_CONNECT), 0);
+	(void)close(fd[0]);
+	(void)close(fd[1]);
+}
+
 /* It says it was restricted, and is: nothing but its domain from then on. */
 static void limit_that_is_claimed_holds(void **state)
 {
@@ -405,6 +430,7 @@ int main(int argc, char **argv)
 		TEST(claims_of_what_one_may_not_have),
 		TEST(one_cannot_claim_somebody_elses_end),
 		TEST(two_claim_one_peer),
+		TEST(ends_that_do_not_agree_are_not_connected),
 		TEST(limit_that_is_claimed_holds),
 	};
 
