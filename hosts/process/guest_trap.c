@@ -312,6 +312,7 @@ static void note_kind(struct evp_guest *g, evtchn_port_t port,
 {
 	struct evp_chan *ch = &g->chan[port];
 
+	evp_hear_of(g, port);
 	ch->unreturned = false;
 	/* News, read since the answer came, knows better. */
 	if (ch->kind)
@@ -370,7 +371,6 @@ static void note_opened(struct evp_guest *g, unsigned int cmd,
 	if (port >= EVP_NR_PORTS || vcpu >= g->nr_vcpus)
 		return;
 	evp_chans_lock(g);
-	evp_hear_of(g, port);
 	g->chan[port].open = true;
 	note_kind(g, port, describe(cmd, &a));
 	/* Whatever was posted before is masked, as every new port is. */
@@ -385,11 +385,9 @@ static void note_allocated(struct evp_guest *g, const unsigned char *bytes)
 
 	memcpy(&a, bytes, sizeof(a));
 	if ((a.alloc.dom == DOMID_SELF || a.alloc.dom == g->domid) &&
-	    a.alloc.port < EVP_NR_PORTS) {
-		evp_hear_of(g, a.alloc.port);
+	    a.alloc.port < EVP_NR_PORTS)
 		note_kind(g, a.alloc.port,
 			  describe(EVTCHNOP_alloc_unbound, &a));
-	}
 }
 
 /*

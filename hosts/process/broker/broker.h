@@ -541,18 +541,6 @@ extern const struct evc_deliver evd_deliver;
 /* Raise an event on a port through the broker's lane, or park it. */
 void evd_post(struct evd_dom *d, evtchn_port_t port);
 
-/* --- width.c ---------------------------------------------------------------- */
-
-/* How many ports can @d have, for whom the next one opened will be? */
-uint32_t evd_room_for_ports(const struct evd_dom *d);
-
-/* EVTCHNOP_init_control by @a, as @r says: 0 or -XEN_E... */
-int evd_init_control(struct evd_att *a, struct evp_result *r);
-
-/* @a uses the 2-level ABI; or FIFO. */
-void evd_be_2l(struct evd_att *a);
-void evd_be_fifo(struct evd_att *a);
-
 /* --- notice.c --------------------------------------------------------------- */
 
 /* An attachment wants to be told when the peer of a port is gone, or not. */

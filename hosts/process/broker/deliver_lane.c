@@ -12,6 +12,7 @@
  * that is how the broker knows.
  */
 #include "broker.h"
+#include "width.h"
 #include "kept.h"
 
 static void park(struct evd_port *p)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "broker.h"
+#include "width.h"
 #include "evc_host.h"
 
 static int execute(struct evd_conn *c, uint32_t cmd, struct evp_result *r)

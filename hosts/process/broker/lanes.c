@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "broker.h"
+#include "width.h"
 
 #define NR_LANE_FDS 4 /* of LANE */
 

@@ -10,7 +10,7 @@
  */
 #include <string.h>
 
-#include "broker.h"
+#include "width.h"
 
 #define PAGE_SIZE 4096
 
