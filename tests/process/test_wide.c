@@ -170,12 +170,24 @@ static void room_is_whose_port_it_will_be(void **state)
 	struct bare *control = bare_attach(0);
 	struct evtchn_alloc_unbound op = {.dom = 1, .remote_dom = 0};
 	struct evtchn_close closing = {.port = 17};
+	struct evp_port_entry e;
 	evtchn_port_t port;
+	uint32_t domid;
+	int session;
 
 	(void)state;
 	assert_int_equal(init_control(wide, 0, 0), 0);
 	open_up_to(wide, 2, 1, 4200);
 	assert_int_equal(bare_alloc(narrow, 2, &port), -XEN_ENOSPC);
+	/* For nobody. */
+	session = open_session(1, &domid);
+	assert_int_equal(
+		evp_control_port(session, EVP_PORT_ALLOC, 2, 0, NULL, &e), 0);
+	assert_int_equal(e.port, 4201);
+	assert_int_equal(
+		evp_control_port(session, EVP_PORT_CLOSE, 1, 4201, NULL, NULL),
+		0);
+	(void)close(session);
 	/* For the longest-attached, that is @narrow. */
 	assert_int_equal(ask(control, EVTCHNOP_alloc_unbound, &op, sizeof(op)),
 			 -XEN_ENOSPC);
