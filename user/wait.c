@@ -229,7 +229,8 @@ static int doze(struct evu_process *p)
 	int rc = 0;
 
 	evu_enter(p);
-	idle = !p->collected && !evp_arm(p->g);
+	/* Another thread may have queued something since we looked. */
+	idle = !p->collected && evu_queue_is_empty(p) && !evp_arm(p->g);
 	p->asleep = idle;
 	(void)pthread_mutex_unlock(&p->lock);
 	if (idle)
