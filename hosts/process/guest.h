@@ -446,7 +446,6 @@ int evp_wait_until(struct evp_guest *g, uint32_t seen, int64_t deadline);
 /* How many ports became pending since this was asked last. */
 int evp_report(struct evp_vcpu *v);
 
-
 /* --- ask.c ------------------------------------------------------------------ */
 
 /* Have the broker do a hypercall; @arg is IN and OUT. */

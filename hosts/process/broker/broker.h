@@ -580,23 +580,6 @@ void evd_make_handle(struct evd_dom *d);
 
 void evd_list_dominfo(struct evd_conn *c, const struct evp_dominfo *m);
 
-/* --- listen.c --------------------------------------------------------------- */
-
-/* Bind @b->path.  Returns 0, or -errno after saying on stderr why not. */
-int evd_listen(struct evd_broker *b);
-
-/* Who we are, for those who find the path taken. */
-void evd_write_pid(struct evd_broker *b, pid_t pid);
-
-/* Stop listening; the path is free. */
-void evd_unlisten(struct evd_broker *b);
-
-/*
- * Nobody is connected: stop listening, unless somebody is about to connect.
- * True: the broker is over.
- */
-bool evd_retire(struct evd_broker *b);
-
 /* --- loop.c ----------------------------------------------------------------- */
 
 /* From here on a request to end waits until evd_run() can do it properly. */

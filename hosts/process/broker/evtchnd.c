@@ -16,6 +16,7 @@
 #include <evp/evp.h>
 
 #include "broker.h"
+#include "listen.h"
 #include "state.h"
 
 #define EXIT_USAGE 2

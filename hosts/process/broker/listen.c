@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "broker.h"
+#include "listen.h"
 #include "state.h"
 
 #define DYING_MS     2000

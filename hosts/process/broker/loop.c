@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "broker.h"
+#include "listen.h"
 #include "state.h"
 
 #define NR_EVENTS 64
