@@ -493,33 +493,6 @@ void evd_port_release(struct evd_dom *d, evtchn_port_t port,
 /* For its owner a held port is closed now.  False: it is not held. */
 bool evd_port_shut(struct evd_dom *d, evtchn_port_t port);
 
-/* --- grants.c, mapping.c ----------------------------------------------------- */
-
-struct evp_grant_region;
-struct evp_grant_share;
-struct evp_grant_unshare;
-struct evp_grant_reshare;
-struct evp_grant_map;
-struct evp_grant_unmap;
-struct evd_table;
-
-void evd_grant_region(struct evd_conn *c, const struct evp_grant_region *m,
-		      struct evp_packet *p);
-void evd_grant_share(struct evd_conn *c, const struct evp_grant_share *m);
-void evd_grant_reshare(struct evd_conn *c, const struct evp_grant_reshare *m,
-		       size_t len);
-void evd_grant_unshare(struct evd_conn *c, const struct evp_grant_unshare *m,
-		       size_t len);
-void evd_grant_map(struct evd_conn *c, const struct evp_grant_map *m,
-		   size_t len);
-void evd_grant_unmap(struct evd_conn *c, const struct evp_grant_unmap *m);
-
-/* @c dies: unmap and unshare what it has, and tell those who asked for it. */
-void evd_grants_end(struct evd_conn *c);
-
-/* A domain's table goes with it, or later. */
-void evd_table_put(struct evd_table *t);
-
 /* --- takeover.c ------------------------------------------------------------- */
 
 /* @c's program was replaced by another one: begin anew with it. */

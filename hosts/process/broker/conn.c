@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "broker.h"
+#include "grants.h"
 
 #define MAX_BYTES (32 * 1024)
 

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 
 #include "broker.h"
+#include "grants.h"
 #include "kept.h"
 #include "state.h"
 

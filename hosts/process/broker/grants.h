@@ -95,6 +95,25 @@ struct evd_grants {
 	uint32_t nr_pages;	/* mapped */
 };
 
+/* --- messages: grants.c, mapping.c ----------------------------------------------- */
+
+void evd_grant_region(struct evd_conn *c, const struct evp_grant_region *m,
+		      struct evp_packet *p);
+void evd_grant_share(struct evd_conn *c, const struct evp_grant_share *m);
+void evd_grant_reshare(struct evd_conn *c, const struct evp_grant_reshare *m,
+		       size_t len);
+void evd_grant_unshare(struct evd_conn *c, const struct evp_grant_unshare *m,
+		       size_t len);
+void evd_grant_map(struct evd_conn *c, const struct evp_grant_map *m,
+		   size_t len);
+void evd_grant_unmap(struct evd_conn *c, const struct evp_grant_unmap *m);
+
+/* @c dies: unmap and unshare what it has, and tell those who asked for it. */
+void evd_grants_end(struct evd_conn *c);
+
+/* A domain's table goes with it, or later. */
+void evd_table_put(struct evd_table *t);
+
 /* --- grants.c ---------------------------------------------------------------- */
 
 /* The connection's; NULL: no memory. */

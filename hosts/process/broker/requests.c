@@ -12,6 +12,7 @@
 
 #include "../proto_grant.h"
 #include "broker.h"
+#include "grants.h"
 #include "width.h"
 #include "kept.h"
 
