@@ -524,15 +524,6 @@ void evd_watch_peer(struct evd_conn *c, const struct evp_watch *m);
 /* Open again what an attachment had that came back. */
 void evd_claims(struct evd_conn *c, const struct evp_claims *m, size_t len);
 
-/*
- * Open a port of @d's own as @m claims; NULL: not possible.  Of one domain, with
- * ascending ports, and then the end of these.  When it is kept: what it waits
- * for, and whether an event waits in it.
- */
-struct evd_port *evd_reclaim(struct evd_dom *d, const struct evp_claim *m);
-void evd_reclaim_over(struct evd_dom *d);
-void evd_reclaimed(struct evd_port *p, const struct evp_claim *m, bool parked);
-
 /* @p is closed, or has a peer again; or will not get the one it had. */
 void evd_half_drop(struct evd_port *p);
 void evd_half_lose(struct evd_port *p);

@@ -38,6 +38,7 @@
 
 #include "broker.h"
 #include "kept.h"
+#include "state.h"
 
 #define FIRST_LOOK_MS 20
 #define LAST_LOOK_MS  1000

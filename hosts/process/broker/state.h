@@ -75,4 +75,15 @@ int evd_recall_look(struct evd_broker *b);
 /* Slot @slot (1 for the first record) is taken by a record not recalled yet. */
 bool evd_recall_has(const struct evd_broker *b, uint32_t slot);
 
+/* --- reattach.c ------------------------------------------------------------- */
+
+/*
+ * Open a port of @d's own as @m claims; NULL: not possible.  Of one domain, with
+ * ascending ports, and then the end of these.  When it is kept: what it waits
+ * for, and whether an event waits in it.
+ */
+struct evd_port *evd_reclaim(struct evd_dom *d, const struct evp_claim *m);
+void evd_reclaim_over(struct evd_dom *d);
+void evd_reclaimed(struct evd_port *p, const struct evp_claim *m, bool parked);
+
 #endif /* EVTCHND_STATE_H */
