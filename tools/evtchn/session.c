@@ -177,10 +177,13 @@ static int open_inherited(const char *command, int session, int domid,
 	uint32_t want = domid < 0 ? EVP_DOMID_ANY : (uint32_t)domid;
 	int rc = evp_control_adopt(session, &s->fd);
 
+	if (!rc) {
+		rc = evp_control_reserve(s->fd, want, "", &s->domid);
+		if (rc)
+			close(s->fd);
+	}
 	if (rc == -ECONNRESET)
 		return open_successor(command, domid, s);
-	if (!rc)
-		rc = evp_control_reserve(s->fd, want, "", &s->domid);
 	if (rc)
 		cli_error(command, "%s", evp_error());
 

@@ -118,16 +118,27 @@ static int make_port(const struct session *s, const struct port_request *r,
 	return rc ? fail() : -1;
 }
 
-static int get_port(const struct session *s, const struct port_request *r,
+/* One that is there, whichever broker has it. */
+static int find_port(struct session *s, const struct port_request *r,
+		     uint32_t port, struct evp_port_entry *e)
+{
+	int rc;
+
+	do
+		rc = evp_control_port(s->fd, EVP_PORT_FIND, s->domid, port,
+				      r->arg[0], e);
+	while (rc == -ECONNRESET && session_resume(command, s));
+
+	return rc ? fail() : -1;
+}
+
+static int get_port(struct session *s, const struct port_request *r,
 		    uint32_t port, struct evp_port_entry *e)
 {
 	int status;
 
 	if (r->remote < 0)
-		return evp_control_port(s->fd, EVP_PORT_FIND, s->domid, port,
-					r->arg[0], e)
-			       ? fail()
-			       : -1;
+		return find_port(s, r, port, e);
 	status = make_port(s, r, e);
 	if (status < 0 && !port_tell(command, r, e))
 		status = EXIT_NOTHING;
