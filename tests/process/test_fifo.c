@@ -686,6 +686,7 @@ static void every_port_has_its_event_after_exec(void **state)
 {
 	static uint64_t count[NR_OPEN + 1];
 	struct evp_guest *g = attach_fifo(1);
+	struct evtchn_alloc_unbound more = {.dom = DOMID_SELF, .remote_dom = 2};
 	uint32_t i;
 
 	(void)state;
@@ -693,6 +694,7 @@ static void every_port_has_its_event_after_exec(void **state)
 	for (i = 1; i <= NR_OPEN; i++)
 		assert_int_equal(alloc(g, DOMID_SELF, 2), i);
 	g = replace_program(g);
+	assert_int_equal(call(g, EVTCHNOP_alloc_unbound, &more), -XEN_ENOSPC);
 	for (i = 1; i < EVTCHN_2L_NR_CHANNELS_64; i++)
 		assert_int_equal(evg_bind_handler(evp_evg(g), i, EVG_VCPU_KEEP,
 						  count_event, &count[i]),
@@ -710,6 +712,28 @@ static void every_port_has_its_event_after_exec(void **state)
 		;
 	for (i = 1; i <= NR_OPEN; i++)
 		assert_int_equal(count[i], 1);
+	assert_int_equal(alloc(g, DOMID_SELF, 2), i);
+	evp_detach(g);
+}
+
+/* A broker that comes before it switches gives them back all the same. */
+static void every_port_comes_back_after_exec(void **state)
+{
+	struct evp_guest *g = attach_fifo(1);
+	evtchn_port_t port = EVTCHN_2L_NR_CHANNELS_64 - 1;
+	uint32_t i;
+
+	(void)state;
+	for (i = 1; i <= NR_OPEN; i++)
+		assert_int_equal(alloc(g, DOMID_SELF, 2), i);
+	g = replace_program(g);
+	kill_broker();
+	start_broker(&broker);
+	/* Free again, so that it is given out. */
+	assert_int_equal(evg_close(evp_evg(g), port), 0);
+	assert_int_equal(alloc(g, DOMID_SELF, 2), port);
+	assert_int_equal(evg_fifo_start(evp_evg(g)), 0);
+	assert_int_equal(alloc(g, DOMID_SELF, 2), NR_OPEN + 1);
 	evp_detach(g);
 }
 
@@ -784,6 +808,7 @@ int main(int argc, char **argv)
 		TEST(reset_returns_to_2_level),
 		TEST(reset_forgets_what_was_parked),
 		TEST(every_port_has_its_event_after_exec),
+		TEST(every_port_comes_back_after_exec),
 		TEST(broker_that_comes_next_knows),
 		TEST(page_that_is_taken_away_harms_who_did_it),
 	};

@@ -47,6 +47,7 @@ static void eat_ports(void)
 	CHECK(alloc(g, DOMID_SELF, 3) == 11);
 }
 
+/* The first it is told: another one was not to be had either. */
 static bool says_closed(int fd, uint32_t port)
 {
 	const struct evp_port_msg *m;
@@ -61,27 +62,36 @@ static bool says_closed(int fd, uint32_t port)
 	}
 }
 
-/* Two ports of a former broker; room is for one. */
-static void claim_two(uint32_t domid)
+/* Two ports of a former broker; the second one is not to be had. */
+static int claim_two(uint32_t domid, uint32_t first, uint32_t second)
 {
 	struct evp_reattach r = {
 		.who = {.domid = (uint16_t)domid, .nr_vcpus = 1},
 		.former = 1,
-		.limit = EVP_DOMID_ANY};
+		.limit = EVP_DOMID_ANY,
+		.fifo = 1};
 	struct evp_claims m = {.count = 2, .last = 1};
 	size_t len = offsetof(struct evp_claims, claim[2]);
 	int fd = raw();
 
 	m.claim[0] = (struct evp_claim){
-		.port = 5, .domid = 3, .kind = EVTCHNSTAT_unbound};
+		.port = first, .domid = 3, .kind = EVTCHNSTAT_unbound};
 	m.claim[1] = m.claim[0];
-	m.claim[1].port = 9;
+	m.claim[1].port = second;
 	CHECK(evp_control_hello(fd, NULL) == 0);
 	evp_hdr_init(&r.who.hdr, EVP_REATTACH, sizeof(r), 0);
 	CHECK(evp_send_packet(fd, &r, sizeof(r), NULL, 0, 0) == 0);
 	evp_hdr_init(&m.hdr, EVP_CLAIM, len, 0);
 	CHECK(evp_send_packet(fd, &m, len, NULL, 0, 0) == 0);
-	CHECK(says_closed(fd, 9));
+	CHECK(says_closed(fd, second));
+	return fd;
+}
+
+/* Of 20 ports none has a higher number. */
+static void claim_high_numbers(void)
+{
+	(void)close(claim_two(1, 20, 21));
+	(void)close(claim_two(2, 1, EVTCHN_FIFO_NR_CHANNELS - 1));
 }
 
 static void eat_ports_in_other_ways(void)
@@ -92,7 +102,7 @@ static void eat_ports_in_other_ways(void)
 	for (i = 0; i < 19; i++)
 		CHECK(evp_control_port(fd, EVP_PORT_ALLOC, 3, 0, "", NULL) ==
 		      0);
-	claim_two(2);
+	(void)claim_two(2, 5, 9);
 	CHECK(evp_control_port(fd, EVP_PORT_ALLOC, 3, 0, "", NULL) == -ENOSPC);
 	CHECK(strstr(evp_error(), "no port left"));
 }
@@ -172,6 +182,7 @@ static void limits_of_one_user_do_not_touch_another(void **state)
 	assert_int_equal(as(ALICE, eat_domains), 0);
 	assert_int_equal(as(ALICE, eat_ports), 0);
 	assert_int_equal(as(ALICE, eat_ports_in_other_ways), 0);
+	assert_int_equal(as(ALICE, claim_high_numbers), 0);
 	assert_int_equal(as(EVE, eat_descriptors), 0);
 	assert_int_equal(as(EVE, talk_as_much_as_she_likes), 0);
 	assert_int_equal(as(BOB, eat_descriptors_unread), 0);

@@ -298,7 +298,7 @@ struct evd_broker {
 	uint32_t nr_bytes; /* pages mapped for grants.h */
 	/* The hypercall being executed: whose, and what is guest memory in it. */
 	struct evd_att *caller;
-	bool keeps; /* what it opens will be nobody's */
+	bool any_number; /* what is opened will be nobody's, or was his */
 	uint8_t *arg;
 	uint32_t arg_len;
 };

@@ -254,9 +254,9 @@ int evd_call(struct evd_conn *c, uint32_t cmd, void *op, size_t len)
 	int rc;
 
 	memcpy(r.arg, op, len);
-	c->broker->keeps = true;
+	c->broker->any_number = true;
 	rc = perform(c, cmd, &r);
-	c->broker->keeps = false;
+	c->broker->any_number = false;
 	memcpy(op, r.arg, len);
 	get_argument(&a, &r);
 	if (!rc && cmd == EVTCHNOP_bind_interdomain)

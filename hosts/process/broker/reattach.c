@@ -415,10 +415,19 @@ static void settle(struct evd_att *a, const struct evp_claim *m)
 		expect(p, m);
 }
 
-/* One more, of those the domain's user may have?  What fills does not count. */
-static bool has_room(const struct evd_dom *d, const struct fill *f)
+/*
+ * One more, of those the domain's user may have?  What fills does not count.  The
+ * lowest free number is given out, so with a limit none above it ever was: and what
+ * is filled, whose memory stays, is no more than he may have anyway.
+ */
+static bool has_room(const struct evd_dom *d, evtchn_port_t port,
+		     const struct fill *f)
 {
-	return evd_may_have(d->broker, d->account->uid, EVD_PORTS, 1 - f->nr);
+	const struct evd_broker *b = d->broker;
+	uid_t uid = d->account->uid;
+
+	return port <= evd_limit(b, uid, EVD_PORTS) &&
+	       evd_may_have(b, uid, EVD_PORTS, 1 - f->nr);
 }
 
 /* It was closed without us, and its peer may not have heard of it. */
@@ -436,7 +445,7 @@ static void claim(struct evd_att *a, const struct evp_claim *m, struct fill *f)
 		note_parted(a->dom, m);
 		return;
 	}
-	if (has_room(a->dom, f) && reach(a->dom, m->port, f) &&
+	if (has_room(a->dom, m->port, f) && reach(a->dom, m->port, f) &&
 	    !open_claimed(a->dom, false, m)) {
 		settle(a, m);
 		return;
@@ -478,9 +487,12 @@ void evd_claims(struct evd_conn *c, const struct evp_claims *m, size_t len)
 	}
 	a->nr_claim_pages = m->last ? 0 : a->nr_claim_pages - 1;
 	c->broker->caller = a;
+	/* After an exec() it may have ports that it has no use for yet. */
+	c->broker->any_number = true;
 	for (i = 0; i < m->count; i++)
 		claim(a, &m->claim[i], &f);
 	unfill(a->dom, &f);
+	c->broker->any_number = false;
 	c->broker->caller = NULL;
 	if (!m->last)
 		return;
@@ -498,8 +510,8 @@ static struct fill kept_fill;
 
 struct evd_port *evd_reclaim(struct evd_dom *d, const struct evp_claim *m)
 {
-	if (!has_room(d, &kept_fill) || !reach(d, m->port, &kept_fill) ||
-	    open_claimed(d, true, m))
+	if (!has_room(d, m->port, &kept_fill) ||
+	    !reach(d, m->port, &kept_fill) || open_claimed(d, true, m))
 		return NULL;
 	return evd_port(d, m->port);
 }

@@ -180,18 +180,6 @@ void evd_recall_end(struct evd_broker *b)
 	free(l);
 }
 
-bool evd_recall_has(const struct evd_broker *b, uint32_t slot)
-{
-	const struct evd_recalls *l = b->recalls;
-	uint32_t i;
-
-	for (i = 0; l && i < l->nr; i++) {
-		if (l->e[i].slot == slot)
-			return true;
-	}
-	return false;
-}
-
 /* --- recalling -------------------------------------------------------------- */
 
 static void settle(struct evd_recalls *l, struct entry *e)

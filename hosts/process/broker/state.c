@@ -202,13 +202,13 @@ static struct evd_record *read_records(int fd, size_t size, uint32_t *nr)
 }
 
 /* What is recalled keeps its slot. */
-static void keep_slots(struct evd_broker *b, uint32_t nr)
+static void keep_slots(struct evd_file *s, const struct evd_record *r,
+		       uint32_t nr)
 {
-	struct evd_file *s = b->state;
 	uint32_t slot;
 
 	for (slot = 1; slot < nr; slot++) {
-		if (evd_recall_has(b, slot))
+		if (r[slot].type != EVD_RECORD_FREE)
 			s->used[slot / 64] |= 1ull << slot % 64;
 	}
 }
@@ -224,7 +224,7 @@ static void read_file(struct evd_broker *b, size_t size)
 		return;
 	r = read_records(s->fd, size, &nr);
 	if (r && !evd_recall_begin(b, r + 1, nr - 1)) {
-		keep_slots(b, nr);
+		keep_slots(s, r, nr);
 	} else {
 		name_file(b, name);
 		evd_log(NULL,

@@ -72,9 +72,6 @@ bool evd_recall_spares(const struct evd_dom *d);
 /* Whose domain has not come by now?  Returns ms until the next look, or -1. */
 int evd_recall_look(struct evd_broker *b);
 
-/* Slot @slot (1 for the first record) is taken by a record not recalled yet. */
-bool evd_recall_has(const struct evd_broker *b, uint32_t slot);
-
 /* --- reattach.c ------------------------------------------------------------- */
 
 /*

@@ -16,6 +16,7 @@
  * says with that answer.
  */
 #include "broker.h"
+#include "width.h"
 
 /* From now on nothing is awaited of the old program, and nothing reaches it. */
 static void forget_old(struct evd_att *a)
@@ -105,6 +106,7 @@ void evd_take_over(struct evd_conn *c, uint32_t seq)
 	forget_old(a);
 	a->rope = fresh.rope;
 	a->lane = fresh.lane;
+	evd_be_2l(a); /* until the new program switches */
 	answer(c, seq, lane, fd);
 	evd_tell_place(a);
 	give_again(a);

@@ -29,7 +29,7 @@ uint32_t evd_room_for_ports(const struct evd_dom *d)
 	const struct evd_broker *b = d->broker;
 	const struct evd_att *a = b->caller;
 
-	if (b->keeps)
+	if (b->any_number)
 		return EVD_NR_PORTS;
 	if (!a || a->dom != d)
 		a = evd_first_att(d);
