@@ -209,7 +209,8 @@ poke 4096 '\377\377\377\377\377\377\377\377'
 left_out "a record of a time that never comes"
 poke 4120 '\0'
 left_out "a record that was not completed"
-for kind in 1 12 13 14; do # a send, an upcall, sleep, a hypercall
+# A send, an upcall, sleep, a hypercall: beside the highest bits of the port.
+for kind in 20 240 260 300; do
 	poke 4104 '\377\377\377\377\377\377\377\377'
 	# shellcheck disable=SC2059
 	printf "\\$kind" | dd of="$bad" bs=1 seek=4126 conv=notrunc 2>/dev/null
