@@ -65,24 +65,48 @@ static void add(struct copy *c, const void *p, size_t len)
 	c->len += len;
 }
 
+/* One level of the maps of free ports says of the one below it which are not 0. */
+static void assert_level(const uint64_t *upper, const uint64_t *lower,
+			 uint32_t nr)
+{
+	uint32_t i;
+
+	for (i = 0; i < nr; i++)
+		assert_int_equal(upper[i / 64] >> i % 64 & 1, lower[i] != 0);
+}
+
+/* What follows from the words of the buckets, which are compared. */
+static void assert_maps(const struct evc_ports *p, uint32_t nr_used)
+{
+	uint32_t nr = p->capacity / EVC_BUCKET_PORTS, i;
+
+	for (i = nr_used; i < nr; i++)
+		assert_int_equal(p->map[0][i], 0);
+	assert_level(p->map[1], p->map[0], nr);
+	assert_level(p->map[2], p->map[1], (nr + 63) / 64);
+}
+
 static void add_domain(struct copy *c, const struct evc_domain *d)
 {
-	uint32_t nr_buckets = d->ports.capacity / EVC_BUCKET_PORTS, i;
+	uint32_t nr_used = evb_u32_load(&d->ports.nr_valid) / EVC_BUCKET_PORTS;
 	struct evc_domain flat = *d;
+	uint32_t i;
 
 	/* The growth is looked at by itself. */
 	evb_u32_store(&flat.ports.nr_valid, 0);
 	add(c, &flat, sizeof(flat));
 	add(c, d->vcpu, d->nr_vcpus * sizeof(*d->vcpu));
-	add(c, d->ports.map[0], EVC_MAP_WORDS(nr_buckets) * 8);
 	add(c, d->pirq_port, d->nr_pirqs * sizeof(*d->pirq_port));
 	add(c, d->shared_info, 4096);
 	if (d->fifo) {
 		add(c, d->fifo, sizeof(*d->fifo));
 		add(c, d->fifo->vcpu, d->nr_vcpus * sizeof(*d->fifo->vcpu));
 	}
-	for (i = 0; i < evb_u32_load(&d->ports.nr_valid) / 64; i++)
+	assert_maps(&d->ports, nr_used);
+	for (i = 0; i < nr_used; i++) {
 		add(c, d->ports.bucket[i], 64 * sizeof(struct evc_channel));
+		add(c, &d->ports.map[0][i], sizeof(uint64_t));
+	}
 }
 
 /*
@@ -104,13 +128,15 @@ static struct copy copy_world(void)
 static void assert_same(const struct copy *was, const struct copy *is,
 			uint32_t grown)
 {
-	const struct evc_channel *new =
-		d1->ports.bucket[evb_u32_load(&d1->ports.nr_valid) / 64 - 1];
-	uint32_t i;
+	uint32_t last = evb_u32_load(&d1->ports.nr_valid) / 64 - 1, i;
+	const struct evc_channel *new = d1->ports.bucket[last];
 
 	assert_int_equal(is->len,
-			 was->len + grown * 64 * sizeof(struct evc_channel));
+			 was->len + grown * (64 * sizeof(struct evc_channel) +
+					     sizeof(uint64_t)));
 	assert_memory_equal(is->bytes, was->bytes, was->len);
+	if (grown)
+		assert_int_equal(d1->ports.map[0][last], UINT64_MAX);
 	for (i = 0; grown && i < 64; i++) {
 		assert_int_equal(new[i].state, EVC_ST_FREE);
 		assert_int_equal(evb_u32_load(&new[i].lock.held), 0);
