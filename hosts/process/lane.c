@@ -35,6 +35,14 @@ enum evp_sent evp_lane_send(struct evp_lane_page *p, int rope, uint32_t slot)
 	return EVP_RANG;
 }
 
+void evp_lane_call(struct evp_lane_page *p, int rope)
+{
+	/* MO-ARM: as evp_lane_send() */
+	if (!evb_u64_or(&p->selector, 1) && evb_u32_load(&p->armed) &&
+	    evb_u32_xchg(&p->armed, 0))
+		evp_kick(rope);
+}
+
 /* --- the receiver, awake --------------------------------------------------- */
 
 bool evp_lane_is_empty(const struct evp_lane_page *p)

@@ -81,6 +81,12 @@ enum evp_sent {
  */
 enum evp_sent evp_lane_send(struct evp_lane_page *p, int rope, uint32_t slot);
 
+/*
+ * The receiver shall look at something else in the page, which was written before:
+ * it takes the selector, and finds no event.
+ */
+void evp_lane_call(struct evp_lane_page *p, int rope);
+
 /* Which words have pending bits; they are the caller's now. */
 uint64_t evp_lane_take_selector(struct evp_lane_page *p);
 

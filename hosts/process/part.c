@@ -34,8 +34,7 @@ void evp_part(struct evp_lane *l, uint32_t slot)
 	/* MO-PART: pairs with evp_look_for_parted() */
 	(void)evb_u64_or(&l->out->parted[slot / 64], 1ull << slot % 64);
 	(void)evb_u64_or(&l->out->parted_words, 1ull << slot / 64);
-	if (evb_u32_load(&l->out->armed) && evb_u32_xchg(&l->out->armed, 0))
-		evp_kick(l->rope);
+	evp_lane_call(l->out, l->rope);
 }
 
 /* The other end of a channel within this attachment. */

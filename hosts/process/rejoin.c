@@ -286,8 +286,7 @@ static void say_use(struct evp_lane *l, enum evp_use use)
 {
 	/* MO-LEFT: after the last event; pairs with is_over() */
 	(void)evb_u32_xchg(&l->out->use, use);
-	if (evb_u32_load(&l->out->armed) && evb_u32_xchg(&l->out->armed, 0))
-		evp_kick(l->rope);
+	evp_lane_call(l->out, l->rope);
 }
 
 void evp_leave_old(struct evp_lane *l)

@@ -94,6 +94,47 @@ static void peer_hears_of_it_without_a_broker(void **state)
 	disconnect_pair(&p);
 }
 
+/* It looked, and is about to sleep: the mark is nothing it would look at then. */
+static void who_is_about_to_sleep_hears_of_it(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	connect_pair(&p, true);
+	kill_broker();
+	notice_death(p.front);
+	notice_death(p.back);
+	/* Its lane is hot: nobody rings. */
+	assert_int_equal(evg_notify(evp_evg(p.front), p.port), 0);
+	wait_count(p.back, &p.back_events, 1);
+	assert_int_equal(evg_close(evp_evg(p.front), p.port), 0);
+	assert_true(evp_arm(p.back));
+	(void)evp_poll(p.back);
+	assert_int_equal(p.back->chan[p.back_port].kind, EVTCHNSTAT_unbound);
+	assert_int_equal(p.back_events, 2);
+	disconnect_pair(&p);
+}
+
+/* The same for one that leaves. */
+static void who_is_about_to_sleep_hears_of_leaving(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	connect_pair(&p, true);
+	kill_broker();
+	notice_death(p.front);
+	notice_death(p.back);
+	assert_int_equal(evg_notify(evp_evg(p.front), p.port), 0);
+	wait_count(p.back, &p.back_events, 1);
+	evp_detach(p.front);
+	assert_true(evp_arm(p.back));
+	(void)evp_poll(p.back);
+	assert_int_equal(p.back->chan[p.back_port].kind, EVTCHNSTAT_unbound);
+	assert_int_equal(p.back_events, 2);
+	evp_detach(p.back);
+}
+
 static void wait_for_the_end(int from, int to, void *arg)
 {
 	struct evp_guest *g = attach(2);
@@ -267,6 +308,8 @@ int main(int argc, char **argv)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(closed_port_is_not_claimed),
+		TEST(who_is_about_to_sleep_hears_of_it),
+		TEST(who_is_about_to_sleep_hears_of_leaving),
 		TEST(peer_hears_of_it_without_a_broker),
 		TEST(sleeping_peer_is_woken),
 		TEST(event_before_the_close_is_delivered),
