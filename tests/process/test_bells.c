@@ -400,6 +400,50 @@ static void whoever_does_not_read_gets_few_descriptors(void **state)
 	(void)close(fd);
 }
 
+/* News a socket takes of which nothing is read. */
+static uint32_t room_for_news(void)
+{
+	struct evp_given m = {.hdr = {0}};
+	uint32_t n = 0;
+	int fd[2];
+
+	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fd) == 0);
+	while (!evp_send_packet(fd[0], &m, sizeof(m), NULL, 0, MSG_DONTWAIT))
+		n++;
+	(void)close(fd[0]);
+	(void)close(fd[1]);
+	return n;
+}
+
+/* Nobody sends, so nobody but the broker can think of it again. */
+static void connect_amid_news(struct evp_guest *control, uint32_t nr_news)
+{
+	struct evp_guest *g = attach(1), *h = attach(2);
+	evtchn_port_t bound, port = alloc(g, DOMID_SELF, 2);
+
+	while (nr_news--)
+		(void)alloc(control, 1, 2);
+	assert_int_equal(evg_bind_interdomain(evp_evg(h), 1, port, &bound), 0);
+	while (g->nr_lanes < 2 || h->nr_lanes < 2) {
+		assert_true(evp_wait(g, 1000000) >= 0);
+		assert_true(evp_wait(h, 1000000) >= 0);
+	}
+	evp_detach(g);
+	evp_detach(h);
+}
+
+/* With just that room left it would be refused a lane, and nothing would wait. */
+static void whoever_reads_late_gets_his_lane(void **state)
+{
+	struct evp_guest *control = attach(0);
+	uint32_t n = room_for_news(), i;
+
+	(void)state;
+	for (i = n - 2; i <= n + 2; i++)
+		connect_amid_news(control, i);
+	evp_detach(control);
+}
+
 static void bells_ring(void **state)
 {
 	(void)state;
@@ -417,6 +461,7 @@ int main(int argc, char **argv)
 		TEST(a_bell_whose_other_end_is_closed_rings_nothing),
 		TEST(a_locked_epoll_instance_stops_nobody_else),
 		TEST(whoever_does_not_read_gets_few_descriptors),
+		TEST(whoever_reads_late_gets_his_lane),
 	};
 
 	(void)argc;

@@ -122,6 +122,16 @@ bool evd_has_read(const struct evd_conn *c)
 	return !c->out && !bytes_unread(c);
 }
 
+/* A full socket refuses what is offered, though nothing waits here. */
+static bool takes_more(const struct evd_conn *c)
+{
+	socklen_t len = sizeof(int);
+	int size = 0;
+
+	return !getsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &size, &len) &&
+	       bytes_unread(c) < size;
+}
+
 /* Who has read little has not read many descriptors, whatever we count. */
 bool evd_may_get(struct evd_conn *c, unsigned int nr_fds)
 {
@@ -141,7 +151,7 @@ bool evd_may_offer(struct evd_conn *c, unsigned int nr_fds)
 		set_unread(c, 0);
 		n = nr_fds;
 	}
-	return n <= EVD_MAX_UNREAD &&
+	return n <= EVD_MAX_UNREAD && takes_more(c) &&
 	       b->nr_unread + above_sure(n) - above_sure(c->nr_unread) <=
 		       b->max_unread;
 }

@@ -313,8 +313,11 @@ struct evd_pair *evd_pair_get(struct evd_broker *b, struct evd_att *x,
 {
 	struct evd_pair *p = find_pair(x, y);
 
-	if (!p && may_get_lane(x) && may_get_lane(y))
+	if (!p && may_get_lane(x) && may_get_lane(y)) {
 		p = new_pair(b, x, y);
+		if (!p)
+			evd_relink_later(x);
+	}
 	return p && !p->useless ? p : NULL;
 }
 

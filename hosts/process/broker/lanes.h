@@ -54,8 +54,8 @@ void evd_slot_put(struct evd_pair *p, unsigned int side, uint32_t slot);
 /* --- conn.c ----------------------------------------------------------------- */
 
 /*
- * Send a message that can be done without: as evd_send() (broker.h), but nothing of it waits here for room.
- * -EAGAIN, or another -errno: it was not sent.
+ * Send a message that can be done without: as evd_send() (broker.h), but nothing of
+ * it waits here for room.  -EAGAIN, or another -errno: it was not sent.
  */
 int evd_offer(struct evd_conn *c, const void *msg, size_t len, const int *fd,
 	      unsigned int nr_fds);
