@@ -17,7 +17,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "kept.h"
 #include "state.h"
@@ -36,14 +35,6 @@ struct evd_recalls {
 	int64_t spared_until, until; /* ms */
 	bool is_sparing;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
-}
 
 /* --- checking --------------------------------------------------------------- */
 
@@ -144,8 +135,8 @@ int evd_recall_begin(struct evd_broker *b, const struct evd_record *r,
 	if (l && l->e && fill(l, r, nr))
 		rc = 0;
 	if (!rc && l->nr) {
-		l->until = now_ms() + PATIENCE_MS;
-		l->spared_until = now_ms() + SPARING_MS;
+		l->until = evd_now_ms() + PATIENCE_MS;
+		l->spared_until = evd_now_ms() + SPARING_MS;
 		l->is_sparing = true;
 		b->recalls = l;
 		return 0;
@@ -273,7 +264,7 @@ int evd_recall_look(struct evd_broker *b)
 
 	if (!l)
 		return -1;
-	now = now_ms();
+	now = evd_now_ms();
 	if (l->is_sparing && now >= l->spared_until) {
 		stop_sparing(b);
 		return 0;

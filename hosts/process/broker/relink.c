@@ -8,22 +8,12 @@
  * now and then: when it has read, all its ports are tried.  One that never reads
  * costs a look, at longer and longer intervals.
  */
-#include <time.h>
-
 #include "broker.h"
 
 #define FIRST_LOOK_MS 10
 #define LAST_LOOK_MS  640
 #define LOOKS_IN_TURN 64  /* at attachments */
 #define PORTS_IN_TURN 512 /* of all of them together */
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
-}
 
 /* --- those who are looked at, the next one first ---------------------------- */
 
@@ -56,7 +46,7 @@ void evd_relink_later(struct evd_att *a)
 		return;
 	if (!b->slow) {
 		b->relink_ms = FIRST_LOOK_MS;
-		b->relink_at = now_ms() + b->relink_ms;
+		b->relink_at = evd_now_ms() + b->relink_ms;
 	}
 	enter(b, a);
 }
@@ -113,7 +103,7 @@ int evd_relink_look(struct evd_broker *b)
 
 	if (!b->slow)
 		return -1;
-	now = now_ms();
+	now = evd_now_ms();
 	if (now >= b->relink_at) {
 		look(b);
 		b->relink_at = now + b->relink_ms;
