@@ -53,6 +53,7 @@ EVTCHND_SRCS := \
 	hosts/process/broker/dominfo.c \
 	hosts/process/broker/evc_host.c \
 	hosts/process/broker/evtchnd.c \
+	hosts/process/broker/grant_table.c \
 	hosts/process/broker/grants.c \
 	hosts/process/broker/hold.c \
 	hosts/process/broker/hypercall.c \

@@ -3,12 +3,12 @@
  * Grant tables: which pages a domain shares, and with whom.
  *
  * The broker has one descriptor for each region, never one for each grant; it
- * maps a page of it only if it has a byte to clear there.  A region comes from a hostile process, so it must be a memfd of the
- * size that was said and sealed against shrinking: nobody who maps it can be
- * made to fault.  The owner seals the rest when the broker has it, and nothing of
- * it can be shared before.
+ * maps a page of it only if it has a byte to clear there.  A region comes from a
+ * hostile process, so it must be a memfd of the size that was said and sealed
+ * against shrinking: nobody who maps it can be made to fault.  The owner seals the
+ * rest when the broker has it, and nothing of it can be shared before.
  *
- * Reading order: tables, regions, sharing, unsharing.
+ * Reading order: grant_table.c, regions, sharing, unsharing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,109 +22,6 @@
 #include <unistd.h>
 
 #include "grants.h"
-
-#define FIRST_ENTRIES 64
-
-/* --- tables ------------------------------------------------------------------ */
-
-static void push_free(struct evd_table *t, uint32_t ref)
-{
-	struct evd_grant *g = &t->grant[ref];
-
-	g->next = t->free;
-	g->prev = EVP_GRANT_ANY;
-	if (t->free != EVP_GRANT_ANY)
-		t->grant[t->free].prev = ref;
-	t->free = ref;
-}
-
-static void remove_free(struct evd_table *t, uint32_t ref)
-{
-	const struct evd_grant *g = &t->grant[ref];
-
-	if (g->prev == EVP_GRANT_ANY)
-		t->free = g->next;
-	else
-		t->grant[g->prev].next = g->next;
-	if (g->next != EVP_GRANT_ANY)
-		t->grant[g->next].prev = g->prev;
-}
-
-/* Put the entries from @from on into the free list, the lowest first. */
-static void add_free(struct evd_table *t, uint32_t from)
-{
-	uint32_t i = t->nr;
-
-	while (i-- > from)
-		push_free(t, i);
-}
-
-static bool grow(struct evd_table *t)
-{
-	uint32_t old = t->nr, nr = old ? 2 * old : FIRST_ENTRIES;
-	struct evd_grant *g;
-
-	if (nr > EVP_GRANTS_MAX)
-		return false;
-	g = realloc(t->grant, nr * sizeof(*g));
-	if (!g)
-		return false;
-	memset(g + old, 0, (nr - old) * sizeof(*g));
-	t->grant = g;
-	t->nr = nr;
-	add_free(t, old ? old : EVP_GRANT_RESERVED);
-	return true;
-}
-
-static struct evd_table *table_of(struct evd_dom *d)
-{
-	struct evd_table *t = d->grants;
-
-	if (t)
-		return t;
-	t = calloc(1, sizeof(*t));
-	if (!t)
-		return NULL;
-	t->refs = 1;
-	t->free = EVP_GRANT_ANY;
-	if (!grow(t)) {
-		free(t);
-		return NULL;
-	}
-	d->grants = t;
-	return t;
-}
-
-void evd_table_put(struct evd_table *t)
-{
-	if (!t || --t->refs)
-		return;
-	free(t->grant);
-	free(t);
-}
-
-struct evd_grant *evd_grant(struct evd_table *t, uint32_t ref)
-{
-	return t && ref < t->nr && t->grant[ref].region ? &t->grant[ref] : NULL;
-}
-
-static void free_if_unused(struct evd_table *t, uint32_t ref)
-{
-	struct evd_grant *g = &t->grant[ref];
-
-	if (g->conn || g->nr_maps)
-		return;
-	*g = (struct evd_grant){.region = NULL};
-	if (ref < EVP_GRANT_RESERVED)
-		return;
-	push_free(t, ref);
-}
-
-void evd_grant_put(struct evd_table *t, uint32_t ref)
-{
-	t->grant[ref].nr_maps--;
-	free_if_unused(t, ref);
-}
 
 struct evd_grants *evd_grants_of(struct evd_conn *c)
 {
@@ -267,7 +164,7 @@ static bool has_room(struct evd_conn *c, uint32_t seq)
 	uid_t uid = c->account->uid;
 	char text[EVP_TEXT_MAX];
 
-	if (!evd_grants_of(c) || !table_of(c->dom)) {
+	if (!evd_grants_of(c) || !evd_table_of(c->dom)) {
 		evd_refuse(c, seq, -ENOMEM, "no memory for a grant table");
 		return false;
 	}
@@ -348,32 +245,6 @@ static bool is_fine(const struct evd_region *r, const struct evp_grant_share *m)
 	       ((r->byte && !m->page) || !(m->notify.what & EVP_NOTIFY_BYTE));
 }
 
-/* A free entry, or EVP_GRANT_ANY. */
-static uint32_t take_entry(struct evd_table *t)
-{
-	uint32_t ref;
-
-	if (t->free == EVP_GRANT_ANY && !grow(t))
-		return EVP_GRANT_ANY;
-	ref = t->free;
-	remove_free(t, ref);
-	return ref;
-}
-
-/* Entry @ref of those that are free.  0, -EBUSY, -ENOSPC. */
-static int take_this(struct evd_table *t, uint32_t ref)
-{
-	while (ref >= t->nr) {
-		if (!grow(t))
-			return -ENOSPC;
-	}
-	if (t->grant[ref].region)
-		return -EBUSY;
-	if (ref >= EVP_GRANT_RESERVED)
-		remove_free(t, ref);
-	return 0;
-}
-
 static void enter(struct evd_conn *c, uint32_t ref, struct evd_region *r,
 		  uint32_t page)
 {
@@ -420,7 +291,7 @@ static bool unshare(struct evd_conn *c, uint32_t ref)
 	}
 	leave(c, ref);
 	g->conn = NULL;
-	free_if_unused(t, ref);
+	evd_grant_release(t, ref);
 	if (!--r->nr_shared)
 		forget_region(r);
 	evd_region_put(r, 1); /* mappings have their own */
@@ -452,13 +323,13 @@ int evd_grant_enter(struct evd_conn *c, struct evd_region *r, uint32_t page,
 		    uint32_t ref, const struct evp_grant_notify *notify)
 {
 	const struct evp_grant_share m = {.page = page, .notify = *notify};
-	int rc = take_this(r->table, ref);
+	int rc = evd_grant_take_this(r->table, ref);
 
 	if (rc)
 		return rc;
 	rc = share_one(c, &m, r, ref);
 	if (rc)
-		free_if_unused(r->table, ref);
+		evd_grant_release(r->table, ref);
 	return rc;
 }
 
@@ -480,14 +351,14 @@ static int share_special(struct evd_conn *c, const struct evp_grant_share *m,
 	struct evd_table *t = r->table;
 	int rc;
 
-	*ref = m->at == EVP_GRANT_ANY ? take_entry(t) : m->at;
+	*ref = m->at == EVP_GRANT_ANY ? evd_grant_take(t) : m->at;
 	if (*ref == EVP_GRANT_ANY)
 		return -ENOSPC;
 	if (t->grant[*ref].region)
 		return -EBUSY;
 	rc = share_one(c, m, r, *ref);
 	if (rc)
-		free_if_unused(t, *ref);
+		evd_grant_release(t, *ref);
 	return rc;
 }
 
@@ -497,7 +368,7 @@ static int share_plain(struct evd_conn *c, const struct evp_grant_share *m,
 	uint32_t i;
 
 	for (i = 0; i < m->count; i++) {
-		ref[i] = take_entry(r->table);
+		ref[i] = evd_grant_take(r->table);
 		if (ref[i] == EVP_GRANT_ANY)
 			break;
 		enter(c, ref[i], r, m->page + i);

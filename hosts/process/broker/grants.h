@@ -111,19 +111,27 @@ void evd_grant_unmap(struct evd_conn *c, const struct evp_grant_unmap *m);
 /* @c dies: unmap and unshare what it has, and tell those who asked for it. */
 void evd_grants_end(struct evd_conn *c);
 
-/* A domain's table goes with it, or later. */
+/* --- grant_table.c ------------------------------------------------------------- */
+
+/* Made when first wanted, NULL: no memory; and it goes with its domain, or later. */
+struct evd_table *evd_table_of(struct evd_dom *d);
 void evd_table_put(struct evd_table *t);
+
+/* A grant that may be mapped, or an ended one; NULL: none of this number. */
+struct evd_grant *evd_grant(struct evd_table *t, uint32_t ref);
+
+/* A free entry, or EVP_GRANT_ANY; entry @ref, if it is free: 0, -EBUSY, -ENOSPC. */
+uint32_t evd_grant_take(struct evd_table *t);
+int evd_grant_take_this(struct evd_table *t, uint32_t ref);
+
+/* It is free again, unless it is shared or mapped.  And one mapping less of it. */
+void evd_grant_release(struct evd_table *t, uint32_t ref);
+void evd_grant_put(struct evd_table *t, uint32_t ref);
 
 /* --- grants.c ---------------------------------------------------------------- */
 
 /* The connection's; NULL: no memory. */
 struct evd_grants *evd_grants_of(struct evd_conn *c);
-
-/* A grant that may be mapped, or an ended one; NULL: none of this number. */
-struct evd_grant *evd_grant(struct evd_table *t, uint32_t ref);
-
-/* One mapping less of @ref. */
-void evd_grant_put(struct evd_table *t, uint32_t ref);
 
 /* Map a page for @a, to clear a byte later; NULL: no room. */
 uint8_t *evd_region_map(struct evd_region *r, uint32_t page,
