@@ -264,20 +264,35 @@ void evp_on_reattached(struct evp_guest *g, struct evp_packet *p)
 
 /* --- old lanes -------------------------------------------------------------- */
 
-bool evp_forget_old(struct evp_guest *g, evtchn_port_t port)
+/* It may be one of many lanes: only slots that stand for something are looked at. */
+static bool forget_in(struct evp_lane *l, evtchn_port_t port)
 {
+	uint64_t words = l->words, bits;
+	uint32_t word, slot;
 	bool came = false;
-	uint32_t i, slot;
 
-	for (i = 0; g->tend && i < g->nr_lanes; i++) {
-		struct evp_lane *l = g->lane[i];
-
-		for (slot = 0; l->old && slot < EVP_LANE_SLOTS; slot++) {
+	for (; words; words = evb_without_lowest_bit(words)) {
+		word = evb_lowest_bit(words);
+		bits = l->known[word];
+		for (; bits; bits = evb_without_lowest_bit(bits)) {
+			slot = word * 64 + evb_lowest_bit(bits);
 			if (l->slot_port[slot] != port)
 				continue;
 			came |= evp_lane_take_slot(l->in, slot);
 			evp_lane_name_slot(l, slot, EVP_SLOT_UNKNOWN);
 		}
+	}
+	return came;
+}
+
+bool evp_forget_old(struct evp_guest *g, evtchn_port_t port)
+{
+	bool came = false;
+	uint32_t i;
+
+	for (i = 0; g->tend && i < g->nr_lanes; i++) {
+		if (g->lane[i]->old)
+			came |= forget_in(g->lane[i], port);
 	}
 	return came;
 }
