@@ -75,6 +75,7 @@ EVTCHND_SRCS := \
 	hosts/process/broker/recall.c \
 	hosts/process/broker/state.c \
 	hosts/process/broker/relink.c \
+	hosts/process/broker/share.c \
 	hosts/process/broker/pirq.c \
 	hosts/process/broker/requests.c \
 	hosts/process/broker/takeover.c \

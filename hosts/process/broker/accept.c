@@ -68,7 +68,7 @@ int evd_accept(struct evd_broker *b)
 {
 	int i, fd, rc = 0;
 
-	for (i = 0; i < EVD_MSGS_IN_TURN && !rc; i++) {
+	for (i = 0; i < EVD_ACCEPTS_IN_TURN && !rc; i++) {
 		fd = accept4(b->listener, NULL, NULL,
 			     SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0)

@@ -44,14 +44,16 @@
 #include "policy.h"
 #include "sources.h"
 
-#define EVD_MAX_CONNS	   8192
-#define EVD_MAX_ATTS	   1024 /* of one domain */
-#define EVD_MAX_DOMAINS	   4096
-#define EVD_RESERVE	   8 /* one of 8 is left to our user and root */
-#define EVD_MAX_QUEUE	   (1u << 20) /* bytes waiting for one peer to read */
-#define EVD_QUEUE_PER_PORT 256	      /* bytes more, for each of its domain */
-#define EVD_MAX_AWAITED	   64	      /* unanswered news before links stop */
-#define EVD_MSGS_IN_TURN   16	      /* of one peer before others get theirs */
+#define EVD_MAX_CONNS	    8192
+#define EVD_MAX_ATTS	    1024 /* of one domain */
+#define EVD_MAX_DOMAINS	    4096
+#define EVD_RESERVE	    8 /* one of 8 is left to our user and root */
+#define EVD_MAX_QUEUE	    (1u << 20) /* bytes waiting for one peer to read */
+#define EVD_QUEUE_PER_PORT  256	       /* bytes more, for each of its domain */
+#define EVD_MAX_AWAITED	    64	       /* unanswered news before links stop */
+#define EVD_MSGS_OF_PROCESS 4	       /* before others get theirs: share.c */
+#define EVD_MSGS_OF_USER    16
+#define EVD_ACCEPTS_IN_TURN 4
 /*
  * Socket, rope, counts, the domain's counts, two in a message that waits for
  * room.  A pair of lanes keeps none, and LANE does not wait: evd_offer().
@@ -280,6 +282,7 @@ struct evd_broker {
 	struct evd_port *closed;
 	uint64_t id;	  /* which broker this is */
 	uint64_t last_id; /* of connections, lanes, links and regions */
+	uint32_t nr_turns;
 	struct evd_half *halves, **halves_tail;
 	struct evd_file *state;	     /* NULL: nothing is written down */
 	struct evd_recalls *recalls; /* NULL: nothing waits for domains */

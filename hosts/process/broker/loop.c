@@ -3,7 +3,7 @@
  * The broker's loop: everything it does starts here.
  *
  *   1. wait for messages; not at all while work is left
- *   2. handle a bounded number of messages of everybody who has some
+ *   2. handle a bounded number of messages of everybody who has some (share.c)
  *   3. one step of every long operation (resets, ending domains)
  *   4. take away the connections that ended
  *   5. leave when nobody is left, if asked to
@@ -18,9 +18,8 @@
 
 #include "broker.h"
 #include "listen.h"
+#include "share.h"
 #include "state.h"
-
-#define NR_EVENTS 64
 
 static char listener_tag, signal_tag; /* their addresses tell events apart */
 
@@ -55,12 +54,12 @@ static void read_one(struct evd_conn *c, struct evp_packet *p)
 	evp_packet_close_fds(p);
 }
 
-static void read_some(struct evd_conn *c)
+static void read_some(struct evd_conn *c, struct evd_shares *s)
 {
 	struct evp_packet p;
-	int i, rc;
+	int rc;
 
-	for (i = 0; i < EVD_MSGS_IN_TURN && !c->doomed && !c->resetting; i++) {
+	while (!c->doomed && !c->resetting && evd_share_take(s, c)) {
 		rc = evp_recv_packet(c->fd, &p, MSG_DONTWAIT);
 		if (rc == -EAGAIN)
 			return;
@@ -73,7 +72,7 @@ static void read_some(struct evd_conn *c)
 	}
 }
 
-static void on_conn(struct evd_conn *c, uint32_t events)
+static void on_conn(struct evd_conn *c, uint32_t events, struct evd_shares *s)
 {
 	if (c->doomed)
 		return;
@@ -84,7 +83,7 @@ static void on_conn(struct evd_conn *c, uint32_t events)
 			evd_doom(c, NULL);
 		return;
 	}
-	read_some(c);
+	read_some(c, s);
 }
 
 /* SIGHUP: the policy may have changed.  The others: the end. */
@@ -100,7 +99,8 @@ static void on_signal(struct evd_broker *b)
 		b->is_over = true;
 }
 
-static void dispatch(struct evd_broker *b, const struct epoll_event *ev)
+static void dispatch(struct evd_broker *b, const struct epoll_event *ev,
+		     struct evd_shares *s)
 {
 	if (ev->data.ptr == &listener_tag) {
 		if (evd_accept(b))
@@ -109,7 +109,7 @@ static void dispatch(struct evd_broker *b, const struct epoll_event *ev)
 		on_signal(b);
 	} else if (!evd_line_event(b, ev->data.ptr) &&
 		   !evd_console_event(b, ev->data.ptr)) {
-		on_conn(ev->data.ptr, ev->events);
+		on_conn(ev->data.ptr, ev->events, s);
 	}
 }
 
@@ -176,14 +176,17 @@ static void on_quiet(struct evd_broker *b)
 
 static int turn(struct evd_broker *b, bool *more)
 {
-	struct epoll_event ev[NR_EVENTS];
+	struct evd_shares s = {.nr_users = 0, .nr_processes = 0};
+	struct epoll_event ev[EVD_EVENTS_IN_TURN];
 	int i, n;
 
-	n = epoll_wait(b->epoll, ev, NR_EVENTS, timeout_of(b, *more));
+	n = epoll_wait(b->epoll, ev, EVD_EVENTS_IN_TURN, timeout_of(b, *more));
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
+	/* Another one comes first each time, if not all of them are heard. */
+	b->nr_turns++;
 	for (i = 0; i < n; i++)
-		dispatch(b, &ev[i]);
+		dispatch(b, &ev[(b->nr_turns + (uint32_t)i) % (uint32_t)n], &s);
 	if (n == 0 && !*more)
 		on_quiet(b);
 	*more = work(b);
