@@ -302,7 +302,7 @@ report $? "stat --json: status 0"
 json "stat --json: two of three sends came before the wait" \
 	"doc == {'seconds': 0, 'domains': [{'domain': 3, 'name': 'sh',
 	'sent': 3, 'merged': 0, 'rings': 0, 'events': 2, 'hypercalls': 0,
-	'upcalls': 0, 'sleeps': 0, 'ports': [{'port': 1, 'name': 'door',
+	'upcalls': 0, 'sleeps': 0, 'storms': 0, 'ports': [{'port': 1, 'name': 'door',
 	'sent': 0, 'merged': 0, 'rings': 0, 'events': 2}]}]}" \
 	'.domains[0].events == 2 and .domains[0].sent == 3'
 
@@ -347,6 +347,36 @@ report $? "stat --interval --json: what happened in each"
 run evtchn stat --interval 50ms --count 3
 [ "$status" -eq 0 ] && [ "$(grep -c SENT/s "$out")" -eq 3 ]
 report $? "stat --interval: per second, as often as asked for"
+
+# As if a peer had flooded Alice: whose counts these are writes them.
+python3 - "$bin" >"$out" 2>"$err" <<'EOF'
+import glob, os, struct, sys
+
+program = os.path.realpath(sys.argv[1] + "/alice_domU")
+for pid in glob.glob("/proc/[0-9]*"):
+    try:
+        if os.readlink(pid + "/exe") != program:
+            continue
+        fds = glob.glob(pid + "/fd/*")
+    except OSError:
+        continue
+    for fd in fds:
+        if "memfd:evtchn-counts" in os.readlink(fd):
+            with open(fd, "r+b", buffering=0) as f:
+                f.seek(7 * 8)
+                f.write(struct.pack("=Q", 4711))
+            print("written")
+EOF
+grep -q written "$out" && run evtchn stat && [ "$status" -eq 0 ] &&
+	awk '$9 == "STORMS" { head = 1 }
+	$2 == "all" && $1 == 1 && $9 == 4711 { one = 1 }
+	$2 == "all" && $1 == 0 && $9 == 0 { other = 1 }
+	END { exit !(head && one && other) }' "$out"
+report $? "stat: what a peer's storms cost whom"
+run evtchn stat --json
+json "stat --json: the same" \
+	"[d['storms'] for d in doc['domains']] == [0, 4711]" \
+	'[.domains[].storms] == [0, 4711]'
 
 run evtchn top --interval 50ms
 [ "$status" -eq 0 ] && [ "$(grep -c SENT/s "$out")" -eq 1 ] &&

@@ -54,6 +54,7 @@ static void add_counts(struct sample *s, size_t domain, uint32_t pid,
 	sum->hypercalls += load(&c->hypercalls);
 	sum->upcalls += load(&c->upcalls);
 	sum->sleeps += load(&c->sleeps);
+	sum->storms += load(&c->storms);
 	add_port(sum, &c->closed);
 	for (i = 0; i < nr; i++) {
 		if (p[i].port >= EVP_COUNTS_PORTS || p[i].pid != pid)
@@ -148,6 +149,7 @@ static void subtract(struct sums *now, const struct sums *before)
 	subtract_one(&now->hypercalls, before->hypercalls);
 	subtract_one(&now->upcalls, before->upcalls);
 	subtract_one(&now->sleeps, before->sleeps);
+	subtract_one(&now->storms, before->storms);
 }
 
 static bool is_before(const struct evp_port_entry *a,

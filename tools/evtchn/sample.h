@@ -15,7 +15,7 @@ struct sums {
 	uint64_t rang;	 /* of these, that woke the receiver */
 	uint64_t events; /* times a port became pending */
 	/* Not of a port: */
-	uint64_t hypercalls, upcalls, sleeps;
+	uint64_t hypercalls, upcalls, sleeps, storms;
 };
 
 struct sample {

@@ -34,14 +34,15 @@ static void print_row(const struct sample *s, const struct row *r)
 		listing_clean_name(d->name, name);
 		printf("%-5u %6s", d->domid, "all");
 		print_sums(s, r->sums);
-		printf(" %10.0f %9.0f %s\n", value(s, r->sums->hypercalls),
-		       value(s, r->sums->sleeps), name);
+		printf(" %10.0f %9.0f %9.0f %s\n",
+		       value(s, r->sums->hypercalls), value(s, r->sums->sleeps),
+		       value(s, r->sums->storms), name);
 		return;
 	}
 	listing_clean_name(s->l.port[r->port].name, name);
 	printf("%-5u %6u", d->domid, s->l.port[r->port].port);
 	print_sums(s, r->sums);
-	printf(" %10s %9s %s\n", "-", "-", name[0] ? name : "-");
+	printf(" %10s %9s %9s %s\n", "-", "-", "-", name[0] ? name : "-");
 }
 
 /* In the order of domains and ports; each domain's line first. */
@@ -83,11 +84,12 @@ void sample_print_table(const struct sample *s, bool colour, bool sorted,
 
 	if (sorted)
 		qsort(row, n, sizeof(*row), compare);
-	printf("%s%-5s %6s %9s%-2s %8s%-2s %7s%-2s %9s%-2s %8s%-2s %7s%-2s %s"
-	       "%s\n",
+	printf("%s%-5s %6s %9s%-2s %8s%-2s %7s%-2s %9s%-2s %8s%-2s %7s%-2s "
+	       "%7s%-2s "
+	       "%s%s\n",
 	       colour ? "\033[1m" : "", "DOM", "PORT", "SENT", unit, "MERGED",
 	       unit, "RINGS", unit, "EVENTS", unit, "HYPERC", unit, "SLEEPS",
-	       unit, "NAME", colour ? "\033[0m" : "");
+	       unit, "STORMS", unit, "NAME", colour ? "\033[0m" : "");
 	for (i = 0; i < n && i < max; i++)
 		print_row(s, &row[i]);
 	free(row);
@@ -135,10 +137,11 @@ void sample_print_json(const struct sample *s)
 		printf(", ");
 		print_json_sums(n);
 		printf(", \"hypercalls\": %llu, \"upcalls\": %llu, "
-		       "\"sleeps\": %llu",
+		       "\"sleeps\": %llu, \"storms\": %llu",
 		       (unsigned long long)n->hypercalls,
 		       (unsigned long long)n->upcalls,
-		       (unsigned long long)n->sleeps);
+		       (unsigned long long)n->sleeps,
+		       (unsigned long long)n->storms);
 		print_json_ports(s, i);
 		putchar('}');
 	}
