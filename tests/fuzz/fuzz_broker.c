@@ -48,13 +48,21 @@ static struct evd_broker broker;
 static struct peer peers[NR_PEERS];
 
 /* Without a thread: descriptors are counted. */
-void evd_bury(int fd)
+uint32_t evd_bury_stuck(uid_t uid)
 {
+	(void)uid;
+	return 0;
+}
+
+void evd_bury(int fd, uid_t uid)
+{
+	(void)uid;
 	(void)close(fd);
 }
 
-void evd_bury_socket(int fd)
+void evd_bury_socket(int fd, uid_t uid)
 {
+	(void)uid;
 	(void)close(fd);
 }
 

@@ -70,13 +70,15 @@ void evd_account_put(struct evd_broker *b, struct evd_account *a)
 	(void)a;
 }
 
-void evd_bury(int fd)
+void evd_bury(int fd, uid_t uid)
 {
+	(void)uid;
 	(void)close(fd);
 }
 
-void evd_bury_socket(int fd)
+void evd_bury_socket(int fd, uid_t uid)
 {
+	(void)uid;
 	(void)close(fd);
 }
 

@@ -30,14 +30,14 @@ bool evd_has_room(const struct evd_broker *b, uid_t uid, char *text)
 	return false;
 }
 
-static void refuse_and_close(int fd, int rc, const char *text)
+static void refuse_and_close(int fd, uid_t uid, int rc, const char *text)
 {
 	struct evp_refused m = {.rc = rc};
 
 	evp_hdr_init(&m.hdr, EVP_REFUSED, sizeof(m), 0);
 	(void)snprintf(m.text, sizeof(m.text), "%s", text);
 	(void)evp_send_packet(fd, &m, sizeof(m), NULL, 0, MSG_DONTWAIT);
-	evd_bury_socket(fd);
+	evd_bury_socket(fd, uid);
 }
 
 static void admit(struct evd_broker *b, int fd)
@@ -50,7 +50,7 @@ static void admit(struct evd_broker *b, int fd)
 		evd_log(NULL, "pid %ld uid %lu refused: %s", (long)pid,
 			(unsigned long)uid,
 			b->policy ? "not in the policy" : "not our user");
-		refuse_and_close(fd, -EACCES,
+		refuse_and_close(fd, uid, -EACCES,
 				 b->policy ? "the broker's policy has no rule "
 					     "for this user"
 					   : "this broker serves the user who "
@@ -58,7 +58,7 @@ static void admit(struct evd_broker *b, int fd)
 	} else if (!evd_has_room(b, uid, text)) {
 		evd_log(NULL, "pid %ld uid %lu refused: %s", (long)pid,
 			(unsigned long)uid, text);
-		refuse_and_close(fd, -EMFILE, text);
+		refuse_and_close(fd, uid, -EMFILE, text);
 	} else {
 		(void)evd_conn_new(b, fd, uid);
 	}

@@ -106,7 +106,7 @@ static uint64_t has(const struct evd_account *a, enum evd_resource what)
 	case EVD_QUEUE:
 		return a->queued;
 	case EVD_DESCRIPTORS:
-		return a->nr_fds;
+		return a->nr_fds + evd_bury_stuck(a->uid);
 	case EVD_MAPPINGS:
 		return a->nr_mapped;
 	case EVD_NR_RESOURCES:

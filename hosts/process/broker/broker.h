@@ -351,11 +351,20 @@ void evd_conns_reap(struct evd_broker *b);
 
 /* --- bury.c ----------------------------------------------------------------- */
 
-/* Close @fd, but do not wait for it: somebody else may have prepared it. */
-void evd_bury(int fd);
+/*
+ * Close @fd, but do not wait for it: @uid, whose account has it, may have
+ * prepared it.
+ */
+void evd_bury(int fd, uid_t uid);
 
 /* The same for a socket, where messages may wait, and others in them. */
-void evd_bury_socket(int fd);
+void evd_bury_socket(int fd, uid_t uid);
+
+/*
+ * How many of @uid's are not closed yet, if these are many and close() waits for
+ * him; else 0.
+ */
+uint32_t evd_bury_stuck(uid_t uid);
 
 /* --- requests.c ------------------------------------------------------------- */
 

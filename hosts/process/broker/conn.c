@@ -56,7 +56,7 @@ struct evd_conn *evd_conn_new(struct evd_broker *b, int fd, uid_t payer)
 		c->account = evd_account_get(b, payer);
 	if (!c || !c->account) {
 		free(c);
-		evd_bury_socket(fd);
+		evd_bury_socket(fd, payer);
 		return NULL;
 	}
 	c->account->nr_fds++;
@@ -80,10 +80,11 @@ struct evd_conn *evd_conn_new(struct evd_broker *b, int fd, uid_t payer)
 /* --- sending ---------------------------------------------------------------- */
 
 /* The peer has them, and may have them in an epoll instance: bury.c. */
-static void close_fds(const int *fd, unsigned int nr_fds)
+static void close_fds(const struct evd_conn *c, const int *fd,
+		      unsigned int nr_fds)
 {
 	while (nr_fds)
-		evd_bury(fd[--nr_fds]);
+		evd_bury(fd[--nr_fds], c->account->uid);
 }
 
 /*
@@ -184,7 +185,7 @@ static int send_now(struct evd_conn *c, const void *msg, size_t len,
 	set_later(c, is_for_later(rc));
 	if (rc == -EAGAIN || c->is_later)
 		return rc;
-	close_fds(fd, nr_fds);
+	close_fds(c, fd, nr_fds);
 	if (rc)
 		evd_doom(c, rc == -ECONNRESET ? NULL : strerror(-rc));
 	else
@@ -217,7 +218,7 @@ static void queue(struct evd_conn *c, const void *msg, size_t len,
 	     evd_may_have(c->broker, c->account->uid, EVD_DESCRIPTORS, nr_fds)))
 		o = malloc(sizeof(*o) + len);
 	if (!o) {
-		close_fds(fd, nr_fds);
+		close_fds(c, fd, nr_fds);
 		evd_doom(c, "does not read its messages");
 		return;
 	}
@@ -241,7 +242,7 @@ void evd_send(struct evd_conn *c, const void *msg, size_t len, const int *fd,
 {
 	set_unread(c, c->nr_unread + nr_fds);
 	if (c->doomed)
-		close_fds(fd, nr_fds);
+		close_fds(c, fd, nr_fds);
 	else if (c->out || send_now(c, msg, len, fd, nr_fds))
 		queue(c, msg, len, fd, nr_fds);
 }
@@ -253,7 +254,7 @@ int evd_offer(struct evd_conn *c, const void *msg, size_t len, const int *fd,
 
 	if (evd_may_offer(c, nr_fds))
 		rc = evp_send_packet(c->fd, msg, len, fd, nr_fds, MSG_DONTWAIT);
-	close_fds(fd, nr_fds);
+	close_fds(c, fd, nr_fds);
 	if (rc)
 		return rc;
 	set_unread(c, c->nr_unread + nr_fds);
@@ -340,12 +341,12 @@ static void destroy(struct evd_conn *c)
 	evd_detach(c);
 	evd_dom_release(c);
 	while (c->out) {
-		close_fds(c->out->fd, c->out->nr_fds);
+		close_fds(c, c->out->fd, c->out->nr_fds);
 		pop(c);
 	}
 	/* An adopted socket may be open elsewhere and would stay watched. */
 	(void)epoll_ctl(c->broker->epoll, EPOLL_CTL_DEL, c->fd, NULL);
-	evd_bury_socket(c->fd);
+	evd_bury_socket(c->fd, c->account->uid);
 	set_unread(c, 0);
 	c->account->nr_fds--;
 	evd_account_put(c->broker, c->account);

@@ -16,7 +16,7 @@
 void evd_on_counts(struct evd_conn *c, int fd)
 {
 	if (evp_counts_check(fd)) {
-		evd_bury(fd);
+		evd_bury(fd, c->account->uid);
 		evd_doom(c, "bad COUNTS");
 		return;
 	}

@@ -211,8 +211,8 @@ static void take_away(struct evd_dom *d)
 	*at = d->next;
 	b->dom[d->core.domid] = NULL;
 	b->nr_doms--;
-	evd_account_remove(d);
 	evd_lines_forget(d);
+	evd_account_remove(d);
 	evd_state_forget(d);
 	free_dom(d);
 	evc_virq_raise_global(&b->machine, VIRQ_DOM_EXC);

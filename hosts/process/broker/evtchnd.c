@@ -320,7 +320,6 @@ int main(int argc, char **argv)
 	if (o.console && evd_console_open(&b, o.console))
 		return EXIT_USAGE;
 	evd_hold_signals(&b);
-	evp_close_foreign = evd_bury;
 	if (evd_listen(&b))
 		return EXIT_USAGE;
 	evd_state_open(&b);

@@ -95,7 +95,7 @@ static void free_region(struct evd_region *r)
 {
 	evd_region_unmap(r, r->byte, r->account);
 	if (r->fd >= 0)
-		evd_bury(r->fd);
+		evd_bury(r->fd, r->account->uid);
 	evd_account_remove_region(r->broker, r->account);
 	r->broker->nr_regions--;
 	r->table->nr_regions--;

@@ -48,9 +48,19 @@ static void accept_again(struct evd_broker *b)
 
 /* --- 2 ---------------------------------------------------------------------- */
 
+static uid_t heard; /* whose message is read */
+
+static void bury_heard(int fd)
+{
+	evd_bury(fd, heard);
+}
+
 static void read_one(struct evd_conn *c, struct evp_packet *p)
 {
-	evd_request(c, p);
+	if (p->nr_fds && evd_bury_stuck(heard))
+		evd_doom(c, "what its user has sent cannot be closed");
+	else
+		evd_request(c, p);
 	evp_packet_close_fds(p);
 }
 
@@ -59,6 +69,7 @@ static void read_some(struct evd_conn *c, struct evd_shares *s)
 	struct evp_packet p;
 	int rc;
 
+	heard = c->account->uid;
 	while (!c->doomed && !c->resetting && evd_share_take(s, c)) {
 		rc = evp_recv_packet(c->fd, &p, MSG_DONTWAIT);
 		if (rc == -EAGAIN)
@@ -242,6 +253,7 @@ int evd_run(struct evd_broker *b)
 	bool more = false;
 	int rc = 0;
 
+	evp_close_foreign = bury_heard;
 	b->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (b->epoll < 0)
 		rc = -errno;

@@ -299,7 +299,7 @@ static int open_line(struct evd_broker *b, struct evd_line *l, int fd,
 		return -errno;
 	rc = try_watch(b, l);
 	if (rc) {
-		evd_bury(l->fd);
+		evd_bury(l->fd, d->account->uid);
 		return rc;
 	}
 	l->owner = d;
@@ -355,7 +355,8 @@ static void close_line(struct evd_broker *b, struct evd_line *l)
 
 	if (l->guest)
 		ignore(b, l);
-	evd_bury(l->fd); /* a network socket may linger */
+	/* A network socket may linger. */
+	evd_bury(l->fd, l->owner->account->uid);
 	*l = (struct evd_line){.owner = NULL};
 	b->nr_lines--;
 	for (d = b->doms; d; d = d->next)
