@@ -40,27 +40,28 @@ static void lose(struct evp_guest *g)
 }
 
 /* After all claims: who asks waits for the broker anyway. */
-static bool say(struct evp_guest *g, const struct evp_hdr *m)
+static bool say(struct evp_guest *g, const struct evp_hdr *m, const int *fd)
 {
 	if (g->claim_from && evp_claims_finish(g))
 		return false;
-	return !evp_send_packet(g->control, m, m->len, NULL, 0, 0);
+	return !evp_send_packet(g->control, m, m->len, fd, fd != NULL, 0);
 }
 
 /*
  * A broker that was dead before has not heard the question: the next one may.
  * One that dies later may have done it or not, so it is not asked again.
  */
-static bool ask(struct evp_guest *g, const struct evp_hdr *m)
+bool evp_say_question(struct evp_guest *g, const struct evp_hdr *m,
+		      const int *fd)
 {
 	if (g->control >= 0) {
-		if (say(g, m))
+		if (say(g, m, fd))
 			return true;
 		lose(g);
 	}
 	if (!evp_rejoin(g))
 		return false;
-	if (say(g, m))
+	if (say(g, m, fd))
 		return true;
 	lose(g);
 	return false;
@@ -73,7 +74,7 @@ static int ask_result(struct evp_guest *g, const struct evp_hdr *m, void *arg,
 	const struct evp_result *r = (const void *)p.u.bytes;
 
 	evp_note(g, &g->counts->hypercalls);
-	if (!ask(g, m))
+	if (!evp_say_question(g, m, NULL))
 		return EVP_RC_NO_BROKER;
 	if (await(g, &p, len)) {
 		lose(g);

@@ -72,7 +72,8 @@ int evp_control_delegate(int fd, uint32_t virq, uint32_t domid);
  * From now on PIRQ @line, below EVP_NR_LINES, is @desc, which stays the caller's:
  * something of which epoll(7) tells when it is readable.  Domain @domid, and
  * domain 0, may bind it; the line ends with that domain.  And let another one
- * bind it.
+ * bind it.  @again: it might with a former broker, so the line may come after the
+ * permission, in the first 10 s of this one.
  *   -EINVAL  no such line; or a descriptor whose poll(2) the broker cannot trust:
  *            files, epoll and signalfd descriptors, Unix sockets, ...
  *   -EPERM   not pollable (EPOLL_CTL_ADD says so); or as above
@@ -82,7 +83,7 @@ int evp_control_delegate(int fd, uint32_t virq, uint32_t domid);
  *   -ESRCH   no such domain
  */
 int evp_control_line(int fd, uint32_t line, int desc, uint32_t domid);
-int evp_control_permit(int fd, uint32_t line, uint32_t domid);
+int evp_control_permit(int fd, uint32_t line, uint32_t domid, bool again);
 
 /*
  * Ports of the domain that session @fd holds, which are no attachment's: see

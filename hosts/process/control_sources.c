@@ -29,9 +29,9 @@ int evp_control_delegate(int fd, uint32_t virq, uint32_t domid)
 }
 
 static int ask_line(int fd, enum evp_type type, uint32_t line, int desc,
-		    uint32_t domid)
+		    uint32_t domid, bool again)
 {
-	struct evp_line m = {.line = line, .domid = domid};
+	struct evp_line m = {.line = line, .domid = domid, .again = again};
 	struct evp_packet p;
 
 	evp_hdr_init(&m.hdr, type, sizeof(m), 6);
@@ -43,10 +43,10 @@ int evp_control_line(int fd, uint32_t line, int desc, uint32_t domid)
 {
 	if (desc < 0)
 		return evp_fail(-EBADF, "%d is no descriptor", desc);
-	return ask_line(fd, EVP_LINE, line, desc, domid);
+	return ask_line(fd, EVP_LINE, line, desc, domid, false);
 }
 
-int evp_control_permit(int fd, uint32_t line, uint32_t domid)
+int evp_control_permit(int fd, uint32_t line, uint32_t domid, bool again)
 {
-	return ask_line(fd, EVP_PERMIT, line, -1, domid);
+	return ask_line(fd, EVP_PERMIT, line, -1, domid, again);
 }

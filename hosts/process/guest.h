@@ -458,6 +458,13 @@ int evp_ask_result(struct evp_guest *g, const struct evp_hdr *m, void *arg,
 int evp_ask_hypercall(struct evp_guest *g, uint32_t nr, uint32_t cmd, void *arg,
 		      size_t len);
 
+/*
+ * Say a question, after all claims, with descriptor *@fd unless @fd is NULL; to the
+ * next broker if this one is dead.  False: there is none.
+ */
+bool evp_say_question(struct evp_guest *g, const struct evp_hdr *m,
+		      const int *fd);
+
 /* Is @port open, and ours? */
 bool evp_is_open(struct evp_guest *g, evtchn_port_t port, int *rc);
 

@@ -5,6 +5,7 @@
  * their events come as all events do.
  */
 #include <errno.h>
+#include <fcntl.h>
 
 #include <abi/physdev.h>
 
@@ -12,14 +13,14 @@
 
 /* --- questions -------------------------------------------------------------- */
 
-/* Read until something comes that is no news. */
+/* Read until the answer comes; what comes before it is news. */
 static int await(struct evp_guest *g, struct evp_packet *p)
 {
 	int rc;
 
 	for (;;) {
 		rc = evp_recv_packet(g->control, p, 0);
-		if (rc || p->u.hdr.type < EVP_LANE)
+		if (rc || p->u.hdr.seq == g->seq)
 			return rc;
 		evp_on_news(g, p);
 		if (g->control < 0)
@@ -33,15 +34,11 @@ static int ask_locked(struct evp_guest *g, enum evp_type type, uint32_t line,
 {
 	struct evp_line m = {.line = line, .domid = domid};
 	struct evp_packet p;
-	int rc;
 
-	if (g->control < 0 && !evp_rejoin(g))
-		return evp_fail(-ENOTCONN, "the broker is gone");
 	evp_hdr_init(&m.hdr, type, sizeof(m), ++g->seq);
-	rc = evp_send_packet(g->control, &m, sizeof(m), &fd, fd >= 0, 0);
-	if (rc == -EBADF)
-		return evp_fail(rc, "%d is no descriptor", fd);
-	if (rc || await(g, &p)) {
+	if (!evp_say_question(g, &m.hdr, fd < 0 ? NULL : &fd))
+		return evp_fail(-ENOTCONN, "the broker is gone");
+	if (await(g, &p)) {
 		evp_read_news(g);
 		evp_lose_broker(g);
 		return evp_fail(-ENOTCONN, "the broker is gone");
@@ -66,7 +63,7 @@ static int ask(struct evp_guest *g, enum evp_type type, uint32_t line, int fd,
 
 int evp_pirq_add(struct evp_guest *g, uint32_t pirq, int fd, domid_t domid)
 {
-	if (fd < 0)
+	if (fcntl(fd, F_GETFD) < 0)
 		return evp_fail(-EBADF, "%d is no descriptor", fd);
 	return ask(g, EVP_LINE, pirq, fd, domid);
 }

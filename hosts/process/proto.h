@@ -205,7 +205,8 @@ struct evp_watch {
  * news.  A claim that cannot be met is answered by CLOSED.  One for a connected
  * port opens it unbound, for the
  * peer; when the peer claims the other end the two are connected, and hear of it
- * by CONNECT.  PEER_LOST: that will not happen any more.  One of the kind "closed"
+ * by CONNECT.  PEER_LOST: that will not happen any more.  One for a PIRQ waits for
+ * the line, up to 10 s.  One of the kind "closed"
  * is for a port that was connected, and closed without a broker.
  */
 struct evp_reattach {
@@ -221,7 +222,7 @@ struct evp_claim {
 	uint16_t domid;	 /* who may bind, or the peer's */
 	uint8_t kind;	 /* EVTCHNSTAT_* */
 	uint8_t watched; /* 0, 1 */
-	uint32_t number; /* the peer's port, the VIRQ */
+	uint32_t number; /* the peer's port, the VIRQ, the line */
 	uint32_t vcpu;
 	uint32_t pid; /* of the peer; 0: not known */
 };
@@ -284,12 +285,15 @@ struct evp_virq {
 
 /*
  * LINE: PIRQ @line is the descriptor sent along, until domain @domid ends, which
- * may bind it.  PERMIT: @domid may bind that line, too.
+ * may bind it.  PERMIT: @domid may bind that line, too.  @again: it might with a
+ * former broker, and who makes the line may not be back yet.
  */
 struct evp_line {
 	struct evp_hdr hdr;
 	uint32_t line; /* below EVP_NR_LINES */
 	uint32_t domid;
+	uint32_t again; /* 0, 1; LINE: 0 */
+	uint32_t pad;
 };
 
 /* ACK: answers DISCONNECT.  CLEAN: answers RETIRE. */

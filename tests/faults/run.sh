@@ -54,7 +54,7 @@ stop_broker()
 }
 
 cmocka=${FAULTS_ONLY-$(ls tests/faults/test_*.c)}
-echo "1..$(($(echo "$cmocka" | wc -l) + 6))"
+echo "1..$(($(echo "$cmocka" | wc -l) + 7))"
 
 for t in $cmocka; do
 	t=$(basename "$t" .c)
@@ -183,6 +183,43 @@ alloc_holds_on()
 	soon test ! -e "$EVTCHN_SOCKET"
 }
 
+came() # NUMBER: so many bytes have
+{
+	[ "$(wc -c <"$dir/bytes")" -ge "$1" ]
+}
+
+# Whoever made the line, and whoever was permitted it, say so again.
+lines_go_on()
+{
+	mkfifo "$dir/uart" "$dir/one" || return 1
+	exec 5<>"$dir/uart"
+	timeout 120 "$build/bin/evtchn" run --domain 6 --pirq 4="$dir/uart" \
+		-- sh -c "read x <$dir/one" &
+	first=$!
+	soon holds 6 || return 1
+	timeout 120 "$build/bin/evtchn" run --domain 7 --pirq 4 -- \
+		"$build/bin/pirq_uart" -n 90 4 "$dir/uart" \
+		>"$dir/bytes" 5>&- &
+	second=$!
+	printf 0123456789 >&5
+	soon came 1 || return 1
+	rm "$dir/uart" # it is the device that counts, not its name
+	for n in 2 4 6; do
+		old=$(pid_of_broker)
+		printf 0123456789 >&5
+		kill -9 "$old" || return 1
+		printf 0123456789 >&5
+		soon replaced "$old" && soon came $((n * 10 + 10)) || return 1
+	done
+	printf 01234567890123456789 >&5
+	wait $second || return 1
+	exec 5>&-
+	say one && wait $first || return 1
+	rm "$dir/one"
+	[ "$(cat "$dir/bytes")" = "$(printf '0123456789%.0s' $(seq 9))" ]
+}
+
+check "lines and their drivers go on with the next broker" lines_go_on
 check "evtchn wait and its port go on with the next broker" waits_go_on
 check "evtchn alloc -- PROGRAM holds its port across brokers" alloc_holds_on
 check "evtchn run replaces a broker that was killed, once for all" \

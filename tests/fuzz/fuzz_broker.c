@@ -370,6 +370,7 @@ static size_t fill_message(struct tape *t, uint16_t type, union message *m)
 	case EVP_PERMIT:
 		m->line.line = tape_u8(t) % 4;
 		m->line.domid = tape_u8(t) % 4;
+		m->line.again = m->line.line == 3 && type == EVP_PERMIT;
 		return sizeof(m->line);
 	case EVP_PORT:
 		m->port.op = tape_u8(t) % (EVP_PORT_CANCEL + 2);

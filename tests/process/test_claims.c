@@ -300,6 +300,7 @@ static void claims_of_what_one_may_not_have(void **state)
 	some[1].kind = EVTCHNSTAT_ipi;
 	some[1].vcpu = EVP_VCPUS_MAX;
 	some[2].kind = EVTCHNSTAT_pirq;
+	some[2].number = EVP_NR_LINES;
 	some[3].kind = EVTCHNSTAT_interdomain;
 	some[3].domid = DOMID_INVALID;
 	claim(fd, some, 4, 1);

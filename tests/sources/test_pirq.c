@@ -34,7 +34,7 @@ static int add_line(uint32_t line, int desc, uint32_t domid)
 static int permit_line(uint32_t line, uint32_t domid)
 {
 	int fd = control();
-	int rc = evp_control_permit(fd, line, domid);
+	int rc = evp_control_permit(fd, line, domid, false);
 
 	(void)close(fd);
 	return rc;
@@ -253,7 +253,7 @@ static void only_those_in_control_make_lines(void **state)
 	assert_int_equal(evp_control_line(session, 3, event, 4), -EPERM);
 	assert_int_equal(evp_control_adopt(session, &adopted), 0);
 	assert_int_equal(evp_control_line(adopted, 3, event, 4), -EPERM);
-	assert_int_equal(evp_control_permit(adopted, 3, 4), -EPERM);
+	assert_int_equal(evp_control_permit(adopted, 3, 4, false), -EPERM);
 	assert_int_equal(add_line(3, event, 9), -ESRCH);
 	assert_int_equal(add_line(EVP_NR_LINES, event, 1), -EINVAL);
 	assert_int_equal(add_line(UINT32_MAX, event, 1), -EINVAL);

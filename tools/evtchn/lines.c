@@ -4,7 +4,7 @@
  *
  * A connection that holds a domain speaks for that domain only, so the lines
  * are made by another one, that holds none.  They last as long as the domain:
- * it may close.
+ * it may close.  With the next broker they are made again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,32 +44,38 @@ bool lines_take(const char *command, struct lines *l, const char *argument)
 	return true;
 }
 
-/* Only to be watched: no terminal becomes ours, nothing is waited for. */
-static int open_device(const char *command, const char *path)
+/*
+ * Only to be watched: no terminal becomes ours, nothing is waited for.  They stay
+ * open, so that the next broker gets the same devices, whatever the paths are then,
+ * and none of them is closed by the end of this one.
+ */
+static bool open_devices(const char *command, struct lines *l)
 {
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	for (unsigned int i = 0; i < l->count; i++) {
+		const char *path = l->line[i].path;
 
-	if (fd < 0)
-		cli_error(command, "--pirq: cannot open '%s': %s", path,
-			  strerror(errno));
+		if (!path)
+			continue;
+		l->line[i].fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY |
+						   O_CLOEXEC);
+		if (l->line[i].fd < 0) {
+			cli_error(command, "--pirq: cannot open '%s': %s", path,
+				  strerror(errno));
+			return false;
+		}
+	}
 
-	return fd;
+	return true;
 }
 
-static bool make(const char *command, int fd, uint32_t pirq, const char *path,
-		 uint32_t domid)
+static bool make(const char *command, int fd, const struct lines *l,
+		 unsigned int i, uint32_t domid, bool again)
 {
-	int rc, device;
+	const char *path = l->line[i].path;
+	uint32_t pirq = l->line[i].pirq;
+	int rc = path ? evp_control_line(fd, pirq, l->line[i].fd, domid)
+		      : evp_control_permit(fd, pirq, domid, again);
 
-	if (!path) {
-		rc = evp_control_permit(fd, pirq, domid);
-	} else {
-		device = open_device(command, path);
-		if (device < 0)
-			return false;
-		rc = evp_control_line(fd, pirq, device, domid);
-		close(device);
-	}
 	if (rc)
 		cli_error(command, "--pirq %u%s%s: %s", pirq, path ? "=" : "",
 			  path ? path : "", evp_error());
@@ -77,10 +83,22 @@ static bool make(const char *command, int fd, uint32_t pirq, const char *path,
 	return !rc;
 }
 
-bool lines_make(const char *command, const struct lines *l, const char *socket,
-		uint32_t domid)
+/* One that cannot come back keeps none of the others away. */
+static bool make_all(const char *command, int fd, const struct lines *l,
+		     uint32_t domid, bool again)
 {
 	bool ok = true;
+
+	for (unsigned int i = 0; (ok || again) && i < l->count; i++)
+		ok &= make(command, fd, l, i, domid, again);
+
+	return ok;
+}
+
+static bool tell(const char *command, const struct lines *l, const char *socket,
+		 uint32_t domid, bool again)
+{
+	bool ok;
 	int fd;
 
 	if (!l->count)
@@ -89,13 +107,25 @@ bool lines_make(const char *command, const struct lines *l, const char *socket,
 		cli_error(command, "%s", evp_error());
 		return false;
 	}
-	if (evp_control_hello(fd, NULL)) {
+	ok = !evp_control_hello(fd, NULL);
+	if (ok)
+		ok = make_all(command, fd, l, domid, again);
+	else
 		cli_error(command, "%s", evp_error());
-		ok = false;
-	}
-	for (unsigned int i = 0; ok && i < l->count; i++)
-		ok = make(command, fd, l->line[i].pirq, l->line[i].path, domid);
 	close(fd);
 
 	return ok;
+}
+
+bool lines_make(const char *command, struct lines *l, const char *socket,
+		uint32_t domid)
+{
+	return open_devices(command, l) &&
+	       tell(command, l, socket, domid, false);
+}
+
+bool lines_again(const char *command, const struct lines *l, const char *socket,
+		 uint32_t domid)
+{
+	return tell(command, l, socket, domid, true);
 }

@@ -12,6 +12,7 @@ struct lines {
 	struct {
 		uint32_t pirq;
 		const char *path; /* NULL: the line is there already */
+		int fd;		  /* of the path, when it was opened */
 	} line[LINES_MAX];
 	unsigned int count;
 };
@@ -23,7 +24,11 @@ bool lines_take(const char *command, struct lines *l, const char *argument);
  * Open the devices and have the broker at @socket make lines of them, for a
  * domain that is held.  False, with a message printed.
  */
-bool lines_make(const char *command, const struct lines *l, const char *socket,
+bool lines_make(const char *command, struct lines *l, const char *socket,
 		uint32_t domid);
+
+/* The same for the broker after that one. */
+bool lines_again(const char *command, const struct lines *l, const char *socket,
+		 uint32_t domid);
 
 #endif /* EVTCHN_LINES_H */

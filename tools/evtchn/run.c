@@ -193,10 +193,13 @@ static int hold_again(void *ctx)
 	uint32_t domid;
 	int fd;
 
-	return session_reserve(command, r->socket, r->domid, r->name, &fd,
-			       &domid)
-		       ? fd
-		       : -1;
+	if (!session_reserve(command, r->socket, r->domid, r->name, &fd,
+			     &domid))
+		return -1;
+	/* Without a line the domain goes on, as with one that ended. */
+	(void)lines_again(command, &r->lines, r->socket, domid);
+
+	return fd;
 }
 
 /* Run the program; another user's broker is not ours to replace. */

@@ -137,6 +137,7 @@ struct evd_port {
 	bool parked; /* an event waits for an owner; an orphan's never gets one */
 	bool claimed;		   /* its owner had it with a former broker */
 	bool watched;		   /* the peer's end is an event */
+	bool wants_line;	   /* a PIRQ's that has not come back */
 	struct evd_half *half;	   /* its peer has not come back: reattach.c */
 	struct evd_kept *kept;	   /* the domain's own: no attachment gets it */
 	struct evd_port *bound_by; /* a kept one that is connected to it */
@@ -296,7 +297,10 @@ struct evd_broker {
 	uint32_t nr_regions, max_regions;
 	struct evd_line line[EVP_NR_LINES];
 	uint32_t nr_lines;
-	int console; /* if has_console */
+	struct evd_wanted *wanted[EVP_NR_LINES]; /* lines: pirq_again.c */
+	uint32_t nr_wanted;
+	bool permits_early; /* lines that have not come back */
+	int console;	    /* if has_console */
 	bool has_console;
 	uint32_t nr_bytes; /* pages mapped for grants.h */
 	/* The hypercall being executed: whose, and what is guest memory in it. */
@@ -535,6 +539,9 @@ void evd_watch_peer(struct evd_conn *c, const struct evp_watch *m);
 
 /* Open again what an attachment had that came back. */
 void evd_claims(struct evd_conn *c, const struct evp_claims *m, size_t len);
+
+/* Another attempt, with an open port whose owner came back. */
+void evd_claim_again(struct evd_port *p, const struct evp_claim *m);
 
 /* @p is closed, or has a peer again; or will not get the one it had. */
 void evd_half_drop(struct evd_port *p);

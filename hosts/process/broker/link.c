@@ -207,6 +207,7 @@ static void on_closed(struct evd_port *p, const struct evd_att *caller)
 	p->closed = p->orphan = p->claimed = p->watched = false;
 	p->nr_holds = 0;
 	evd_half_drop(p);
+	evd_line_unwant(p);
 	p->nr_closings++;
 	p->att = NULL;
 	evd_kept_closed(p);

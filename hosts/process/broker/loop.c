@@ -156,19 +156,22 @@ static bool work(struct evd_broker *b)
 
 /* --- the loop --------------------------------------------------------------- */
 
+/* Of two times to sleep, -1: for ever. */
+static int shorter(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 static int timeout_of(struct evd_broker *b, bool more)
 {
-	int look = evd_halves_look(b), recall = evd_recall_look(b);
-	int relink = evd_relink_look(b), later = evd_conns_later(b);
+	int look = shorter(evd_halves_look(b), evd_recall_look(b));
 
+	look = shorter(look, evd_relink_look(b));
+	look = shorter(look, evd_lines_look(b));
+	/* The last: who could not be told before may be later. */
+	look = shorter(look, evd_conns_later(b));
 	if (more || b->doomed)
 		return 0;
-	if (recall >= 0 && (look < 0 || recall < look))
-		look = recall;
-	if (relink >= 0 && (look < 0 || relink < look))
-		look = relink;
-	if (later >= 0 && (look < 0 || later < look))
-		look = later;
 	if (look >= 0)
 		return look;
 	if (b->is_full)

@@ -58,7 +58,10 @@ void evd_tell_given(struct evd_att *a, evtchn_port_t port)
 		m.what.number = st.u.interdomain.port;
 	} else if (st.status == EVTCHNSTAT_virq) {
 		m.what.number = st.u.virq;
+	} else if (st.status == EVTCHNSTAT_pirq) {
+		m.what.number = st.u.pirq;
 	}
+	evd_line_describe(a->dom, &m.what);
 	evp_hdr_init(&m.hdr, EVP_GIVEN, sizeof(m), 0);
 	evd_send(a->conn, &m, sizeof(m), NULL, 0);
 }

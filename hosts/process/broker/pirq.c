@@ -134,6 +134,8 @@ static int check_bound(const struct evd_conn *c, uint32_t irq)
 	if (irq >= EVP_NR_LINES)
 		return -XEN_EINVAL;
 	port = evb_u32_load(&c->dom->pirq_port[irq]);
+	if (!port) /* an end of what a former broker raised, perhaps */
+		port = evd_line_wanted(c->dom, irq);
 	if (!port)
 		return -XEN_EINVAL;
 	return c->att && !evd_may_use(c->att, port) ? -XEN_ENOTCONN : 0;
@@ -317,7 +319,9 @@ void evd_line(struct evd_conn *c, const struct evp_line *m, int fd)
 
 	if (!d)
 		return;
-	if (b->line[m->line].owner)
+	if (m->again)
+		evd_doom(c, "bad LINE");
+	else if (b->line[m->line].owner)
 		refuse(c, m, -EEXIST, "is another descriptor already");
 	else if (!has_room(b, d))
 		refuse(c, m, -ENOSPC, "there are too many lines");
@@ -329,6 +333,7 @@ void evd_line(struct evd_conn *c, const struct evp_line *m, int fd)
 		refuse(c, m, rc, "this descriptor cannot be waited for");
 	else {
 		permit(d, m->line);
+		evd_line_came(b, m->line);
 		answer(c, m);
 	}
 }
@@ -339,11 +344,17 @@ void evd_permit(struct evd_conn *c, const struct evp_line *m)
 
 	if (!d)
 		return;
-	if (!c->broker->line[m->line].owner) {
+	if (m->again > 1) {
+		evd_doom(c, "bad PERMIT");
+		return;
+	}
+	if (!c->broker->line[m->line].owner &&
+	    !(m->again && evd_line_may_come(c->broker))) {
 		refuse(c, m, -ENOENT, "there is no such line");
 		return;
 	}
 	permit(d, m->line);
+	evd_line_came(c->broker, m->line);
 	answer(c, m);
 }
 

@@ -9,6 +9,7 @@
  *
  *   unbound            alloc_unbound, for the same domain
  *   VIRQ, IPI          bind_virq, bind_ipi
+ *   PIRQ               bind_pirq, when its line is there (pirq_again.c)
  *   connected          the first end that comes back: alloc_unbound, for the
  *                      peer's domain; the second: bind_interdomain.  So a
  *                      connection takes the claims of both ends.
@@ -387,7 +388,9 @@ static int open_claimed(struct evd_dom *dom, bool is_kept,
 		return evc_bind_virq(d, m->number, 0, &port);
 	case EVTCHNSTAT_ipi:
 		return evc_bind_ipi(d, m->vcpu, &port);
-	default: /* a number, not a state: a PIRQ is bound anew by its owner */
+	case EVTCHNSTAT_pirq:
+		return evd_line_claim(dom, m, &port);
+	default: /* a number, not a state */
 		return -XEN_EOPNOTSUPP;
 	}
 }
@@ -452,6 +455,20 @@ static void claim(struct evd_att *a, const struct evp_claim *m, struct fill *f)
 	}
 	evd_log(a->conn, "port %u is not free or cannot be had again", m->port);
 	evd_tell_closed(a, m->port, true);
+}
+
+void evd_claim_again(struct evd_port *p, const struct evp_claim *m)
+{
+	struct evd_att *a = p->att;
+	struct fill f = {.taken = {0}};
+
+	p->att = NULL; /* who does not hear of this */
+	(void)evc_close(&p->dom->core, p->port);
+	evd_links_sync(p->dom->broker);
+	p->dom->broker->caller = a;
+	claim(a, m, &f);
+	unfill(a->dom, &f);
+	p->dom->broker->caller = NULL;
 }
 
 /* Ports ascend, so that what was filled for one is below the next. */

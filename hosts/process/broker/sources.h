@@ -13,6 +13,7 @@
 struct evd_broker;
 struct evd_conn;
 struct evd_dom;
+struct evd_port;
 
 #define EVD_MAX_LINES	 64 /* descriptors; each keeps its number */
 #define EVD_LINES_OF_DOM 32 /* of these, made for one domain */
@@ -39,6 +40,32 @@ void evd_virq(struct evd_conn *c, const struct evp_virq *m);
 
 void evd_line(struct evd_conn *c, const struct evp_line *m, int fd);
 void evd_permit(struct evd_conn *c, const struct evp_line *m);
+
+/* @irq of @d, if it waits for its line: the port; or 0.  pirq_again.c has these. */
+evtchn_port_t evd_line_wanted(const struct evd_dom *d, uint32_t irq);
+
+/*
+ * Open the port of a PIRQ as @d had it with a former broker; without its line, or
+ * the permission, a port that nobody can bind takes its place for a while.
+ * -XEN_E...
+ */
+int evd_line_claim(struct evd_dom *d, const struct evp_claim *m,
+		   evtchn_port_t *port);
+
+/* A port that waits for its line is told of as the PIRQ it will be. */
+void evd_line_describe(struct evd_dom *d, struct evp_claim *what);
+
+/* @p is closed: it does not wait for a line any more. */
+void evd_line_unwant(struct evd_port *p);
+
+/* Somebody may bind @line now: who waited for it does. */
+void evd_line_came(struct evd_broker *b, uint32_t line);
+
+/* May PERMIT still come before the line?  Then it is good for a while. */
+bool evd_line_may_come(struct evd_broker *b);
+
+/* Who has waited long enough?  Returns ms until the next look, or -1. */
+int evd_lines_look(struct evd_broker *b);
 
 /* Was it a line that epoll told of?  Then it is raised. */
 bool evd_line_event(struct evd_broker *b, void *data);

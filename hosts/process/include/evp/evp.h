@@ -366,7 +366,9 @@ void evp_timer_stop(struct evp_guest *g, enum evp_clock clock);
  *
  * @pirq   0 to 255
  * @fd     stays the caller's, who may close it
- * @domid  may bind the line, as may domain 0; the line ends with that domain
+ * @domid  may bind the line, as may domain 0; the line ends with that domain, and
+ *         with a broker that is killed: then it is to be made again, within 10 s
+ *         if whoever has it bound is to keep his port
  *   -EPERM   this is not domain 0; or @fd cannot be waited for
  *   -EINVAL  no such line; or one of those not to be trusted: files, epoll and
  *            signalfd descriptors, Unix sockets
