@@ -74,8 +74,10 @@ static void flood_by_one(int from, int to, void *arg)
 	flood(from, to, 1);
 }
 
+/* Not in the middle of a turn: it would be a part of the next one. */
 static void stop_broker(void)
 {
+	await_quiet();
 	CHECK(kill(broker.pid, SIGSTOP) == 0);
 	CHECK(waitpid(broker.pid, NULL, WUNTRACED) == broker.pid);
 }
