@@ -327,7 +327,7 @@ soon busy
 status=$?
 [ $status -eq 0 ] && [ ! -s "$err" ]
 report $? "stat: two domains that send to each other"
-run evtchn stat --interval 100ms --count 2 --json
+run evtchn stat --interval 500ms --count 2 --json
 [ "$status" -eq 0 ] && [ ! -s "$err" ] && mv "$out" "$dir/both" &&
 	python3 -c "import json, sys
 d = json.JSONDecoder()
@@ -339,10 +339,12 @@ while text.strip():
 	text = text.lstrip()[end:]
 assert len(docs) == 2
 for doc in docs:
-	assert 0.1 <= doc['seconds'] < 10
-	a, b = [x['ports'][0] for x in doc['domains']]
-	# One event is under way, and the counts of two are read one by one.
-	assert 0 < a['sent'] < 1e9 and 0 < b['events'] < 1e9" <"$dir/both" 2>"$err"
+	assert 0.5 <= doc['seconds'] < 20
+ports = [[x['ports'][0] for x in doc['domains']] for doc in docs]
+# Somebody may not have run in one of them.  And one event is under way, and the
+# counts of two are read one by one.
+assert 0 < sum(a['sent'] for a, b in ports) < 1e9
+assert 0 < sum(b['events'] for a, b in ports) < 1e9" <"$dir/both" 2>"$err"
 report $? "stat --interval --json: what happened in each"
 run evtchn stat --interval 50ms --count 3
 [ "$status" -eq 0 ] && [ "$(grep -c SENT/s "$out")" -eq 3 ]
