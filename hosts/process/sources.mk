@@ -78,6 +78,7 @@ EVTCHND_SRCS := \
 	hosts/process/broker/share.c \
 	hosts/process/broker/pirq.c \
 	hosts/process/broker/pirq_again.c \
+	hosts/process/broker/place.c \
 	hosts/process/broker/requests.c \
 	hosts/process/broker/takeover.c \
 	hosts/process/broker/virq.c \

@@ -304,6 +304,34 @@ static void waiting_port_keeps_its_number(void **state)
 	end_driver(&d);
 }
 
+/* By exec(): the new one hears of the port as what it will be, and claims it. */
+static void replaced_program_still_waits(void **state)
+{
+	struct driver d;
+	int i, fd;
+
+	(void)state;
+	start_driver(&d, 1);
+	for (i = 0; i < 2; i++) {
+		restart_broker();
+		rejoin(d.g);
+		fd = dup(evp_inherit(d.g));
+		CHECK(fd >= 0);
+		evp_abandon(d.g);
+		CHECK(evp_take_over(&d.g, fd) == 0);
+		CHECK(evg_bind_handler(evp_evg(d.g), d.port, EVG_VCPU_KEEP,
+				       handle, &d) == 0);
+	}
+	assert_int_equal(ask_port(1, d.port).status, EVTCHNSTAT_unbound);
+	restart_broker();
+	rejoin(d.g);
+	assert_int_equal(add_line(LINE, d.in, 1), 0);
+	assert_is_line(&d);
+	feed(&d, 1);
+	await_bytes(&d, 1);
+	end_driver(&d);
+}
+
 static void closed_or_dead_it_waits_no_more(void **state)
 {
 	struct driver d;
@@ -475,6 +503,7 @@ int main(int argc, char **argv)
 		TEST(pending_interrupt_is_not_lost),
 		TEST(program_makes_its_line_again),
 		TEST(waiting_port_keeps_its_number),
+		TEST(replaced_program_still_waits),
 		TEST(closed_or_dead_it_waits_no_more),
 		TEST(permit_may_come_before_the_line),
 		TEST(line_that_does_not_come_is_given_up),

@@ -25,13 +25,11 @@
  * What was sent while an end had not come back may be lost to the broker, so an
  * end that is connected again is pending, as after any bind.
  *
- * Reading order: halves, mates, claims, coming back.
+ * Reading order: halves, mates, claims, who we are.
  */
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -457,18 +455,30 @@ static void claim(struct evd_att *a, const struct evp_claim *m, struct fill *f)
 	evd_tell_closed(a, m->port, true);
 }
 
+static void claim_all(struct evd_att *a, const struct evp_claim *m,
+		      uint32_t count)
+{
+	struct evd_broker *b = a->conn->broker;
+	struct fill f = {.taken = {0}};
+
+	b->caller = a;
+	/* After an exec() it may have ports that it has no use for yet. */
+	b->any_number = true;
+	while (count--)
+		claim(a, m++, &f);
+	unfill(a->dom, &f);
+	b->any_number = false;
+	b->caller = NULL;
+}
+
 void evd_claim_again(struct evd_port *p, const struct evp_claim *m)
 {
 	struct evd_att *a = p->att;
-	struct fill f = {.taken = {0}};
 
 	p->att = NULL; /* who does not hear of this */
 	(void)evc_close(&p->dom->core, p->port);
 	evd_links_sync(p->dom->broker);
-	p->dom->broker->caller = a;
-	claim(a, m, &f);
-	unfill(a->dom, &f);
-	p->dom->broker->caller = NULL;
+	claim_all(a, m, 1);
 }
 
 /* Ports ascend, so that what was filled for one is below the next. */
@@ -494,23 +504,14 @@ static bool is_good(const struct evp_claims *m, size_t len)
 
 void evd_claims(struct evd_conn *c, const struct evp_claims *m, size_t len)
 {
-	struct fill f = {.taken = {0}};
 	struct evd_att *a = c->att;
-	uint32_t i;
 
 	if (!a->nr_claim_pages || !is_good(m, len)) {
 		evd_doom(c, "bad CLAIM");
 		return;
 	}
 	a->nr_claim_pages = m->last ? 0 : a->nr_claim_pages - 1;
-	c->broker->caller = a;
-	/* After an exec() it may have ports that it has no use for yet. */
-	c->broker->any_number = true;
-	for (i = 0; i < m->count; i++)
-		claim(a, &m->claim[i], &f);
-	unfill(a->dom, &f);
-	c->broker->any_number = false;
-	c->broker->caller = NULL;
+	claim_all(a, m->claim, m->count);
 	if (!m->last)
 		return;
 	evd_own_all(a);
@@ -558,34 +559,7 @@ void evd_reclaimed(struct evd_port *p, const struct evp_claim *m, bool parked)
 	evd_kept_note(p);
 }
 
-/* --- coming back ------------------------------------------------------------ */
-
-/* Where our successor will be; "" if that is too long. */
-static void name_place(const struct evd_broker *b, char *path)
-{
-	char cwd[EVP_PATH_MAX] = "";
-	int n;
-
-	if (b->path[0] != '/' && !getcwd(cwd, sizeof(cwd)))
-		return;
-	n = snprintf(path, EVP_PATH_MAX, "%s%s%s", cwd, cwd[0] ? "/" : "",
-		     b->path);
-	if (n >= EVP_PATH_MAX)
-		path[0] = 0;
-}
-
-void evd_tell_place(struct evd_att *a)
-{
-	const struct evd_broker *b = a->conn->broker;
-	struct evp_place m = {.broker = b->id,
-			      .limit = a->is_limited ? a->limit
-						     : EVP_DOMID_ANY};
-
-	name_place(b, m.path);
-	memcpy(m.name, a->name, sizeof(m.name));
-	evp_hdr_init(&m.hdr, EVP_PLACE, sizeof(m), 0);
-	evd_send(a->conn, &m, sizeof(m), NULL, 0);
-}
+/* --- who we are ------------------------------------------------------------- */
 
 /* No two brokers of one machine have, or use, the same numbers. */
 void evd_number_broker(struct evd_broker *b)
