@@ -314,6 +314,17 @@ int evp_control_hello(int fd, uint32_t *broker_pid)
 	return rc;
 }
 
+bool evp_is_name(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < EVP_NAME_MAX && name[i]; i++) {
+		if (name[i] < ' ' || name[i] > '~')
+			return false;
+	}
+	return i < EVP_NAME_MAX;
+}
+
 void evp_copy_name(char *to, const char *name)
 {
 	size_t n = strlen(name);
@@ -327,9 +338,7 @@ void evp_copy_name(char *to, const char *name)
 int evp_control_reserve(int fd, uint32_t want, const char *name,
 			uint32_t *domid)
 {
-	uint64_t broker;
-
-	return evp_control_reserve_at(fd, want, name, domid, &broker);
+	return evp_control_reserve_at(fd, want, name, domid, NULL);
 }
 
 int evp_control_reserve_at(int fd, uint32_t want, const char *name,
@@ -345,10 +354,26 @@ int evp_control_reserve_at(int fd, uint32_t want, const char *name,
 	evp_hdr_init(&m.hdr, EVP_RESERVE, sizeof(m), 2);
 	evp_copy_name(m.name, name);
 	rc = evp_ask(fd, &m, sizeof(m), &p, EVP_RESERVED, sizeof(*r));
-	if (!rc) {
-		*domid = r->domid;
+	if (rc)
+		return rc;
+	*domid = r->domid;
+	if (broker)
 		*broker = r->broker;
-	}
+	return 0;
+}
+
+int evp_control_hold(const char *path, uint32_t want, const char *name, int *fd,
+		     uint32_t *domid, uint64_t *broker)
+{
+	int rc = evp_control_connect(path, fd);
+
+	if (rc)
+		return rc;
+	rc = evp_control_hello(*fd, NULL);
+	if (!rc)
+		rc = evp_control_reserve_at(*fd, want, name, domid, broker);
+	if (rc)
+		(void)close(*fd);
 	return rc;
 }
 

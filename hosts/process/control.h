@@ -31,9 +31,13 @@ int evp_control_hello(int fd, uint32_t *broker_pid);
 int evp_control_reserve(int fd, uint32_t want, const char *name,
 			uint32_t *domid);
 
-/* The same, and which broker that was: resume.c. */
+/* The same, and which broker that was (resume.c), unless @broker is NULL. */
 int evp_control_reserve_at(int fd, uint32_t want, const char *name,
 			   uint32_t *domid, uint64_t *broker);
+
+/* All of it: connect to @path, say HELLO, hold a domain. */
+int evp_control_hold(const char *path, uint32_t want, const char *name, int *fd,
+		     uint32_t *domid, uint64_t *broker);
 
 /*
  * Open a connection of one's own through a session inherited as @session.
@@ -183,6 +187,9 @@ int evp_take_entries(const struct evp_packet *p, const void *entries,
 
 /* Fill a name field of a message, cutting what is too long. */
 void evp_copy_name(char *to, const char *name);
+
+/* Is it one?  It goes to other people's terminals. */
+bool evp_is_name(const char *name);
 
 /* Leave a line for evp_error(); returns @rc. */
 __attribute__((format(printf, 2, 3))) int evp_fail(int rc, const char *fmt,

@@ -85,22 +85,6 @@ static bool is_hung_up(int fd)
 	return poll(&p, 1, 0) == 1 && p.revents & (POLLHUP | POLLERR);
 }
 
-static int reserve(const struct evp_session *s, int *fd, uint64_t *broker)
-{
-	uint32_t domid;
-	int rc = evp_control_connect(s->path, fd);
-
-	if (rc)
-		return rc;
-	rc = evp_control_hello(*fd, NULL);
-	if (!rc)
-		rc = evp_control_reserve_at(*fd, s->domid, s->name, &domid,
-					    broker);
-	if (rc)
-		(void)close(*fd);
-	return rc;
-}
-
 /* It threw us out itself. */
 static bool is_unwanted(struct evp_session *s, uint64_t broker)
 {
@@ -113,9 +97,11 @@ static bool is_unwanted(struct evp_session *s, uint64_t broker)
 void evp_session_resume(struct evp_session *s)
 {
 	uint64_t broker = 0;
+	uint32_t domid;
 	int fd;
 
-	if (!s->path[0] || !is_hung_up(s->fd) || reserve(s, &fd, &broker))
+	if (!s->path[0] || !is_hung_up(s->fd) ||
+	    evp_control_hold(s->path, s->domid, s->name, &fd, &domid, &broker))
 		return;
 	if (!is_unwanted(s, broker) && dup3(fd, s->fd, O_CLOEXEC) >= 0) {
 		s->broker = broker;

@@ -22,36 +22,17 @@
 #define FIRST_NS    INT64_C(10000000)
 #define LAST_NS	    INT64_C(320000000)
 
-static int attempt(const struct session *s, const char *name, int *fd)
-{
-	uint32_t domid;
-	int rc = evp_control_connect(s->socket, fd);
-
-	if (rc)
-		return rc;
-	rc = evp_control_hello(*fd, NULL);
-	if (!rc)
-		rc = evp_control_reserve(*fd, s->domid, name, &domid);
-	if (rc)
-		close(*fd);
-
-	return rc;
-}
-
-static bool is_no_broker(int rc)
-{
-	return rc == -ENOENT || rc == -ECONNREFUSED || rc == -ECONNRESET;
-}
-
 /* A socket that is replaced is away for a moment, too. */
 static int await(const char *command, const struct session *s)
 {
 	int64_t nap = FIRST_NS, end = cli_now() + PATIENCE_NS;
+	uint32_t domid;
 	int fd, rc;
 
 	for (;;) {
-		rc = attempt(s, command, &fd);
-		if (!is_no_broker(rc) || cli_now() >= end)
+		rc = evp_control_hold(s->socket, s->domid, command, &fd, &domid,
+				      NULL);
+		if (!session_is_nobody(rc) || cli_now() >= end)
 			break;
 		nanosleep(&(struct timespec){.tv_nsec = nap}, NULL);
 		nap = nap < LAST_NS ? 2 * nap : LAST_NS;

@@ -24,25 +24,7 @@
 
 /* --- By number ------------------------------------------------------------ */
 
-/* One attempt.  0 with @fd and @domid, or -errno. */
-static int reserve(const char *socket, uint32_t want, const char *name, int *fd,
-		   uint32_t *domid)
-{
-	int rc = evp_control_connect(socket, fd);
-
-	if (rc)
-		return rc;
-	rc = evp_control_hello(*fd, NULL);
-	if (!rc)
-		rc = evp_control_reserve(*fd, want, name, domid);
-	if (rc)
-		close(*fd);
-
-	return rc;
-}
-
-/* Nobody listens, or whoever did has just left. */
-static bool is_no_broker(int rc)
+bool session_is_nobody(int rc)
 {
 	return rc == -ENOENT || rc == -ECONNREFUSED || rc == -ECONNRESET ||
 	       rc == -EPIPE;
@@ -53,12 +35,12 @@ static bool reserve_locked(const char *command, const char *socket,
 			   uint32_t want, const char *name, int *fd,
 			   uint32_t *domid)
 {
-	int rc = reserve(socket, want, name, fd, domid);
+	int rc = evp_control_hold(socket, want, name, fd, domid, NULL);
 
-	if (is_no_broker(rc)) {
+	if (session_is_nobody(rc)) {
 		if (broker_start(command, socket))
 			return false;
-		rc = reserve(socket, want, name, fd, domid);
+		rc = evp_control_hold(socket, want, name, fd, domid, NULL);
 	}
 	if (rc)
 		cli_error(command, "%s", evp_error());
@@ -79,7 +61,7 @@ static bool reserve_there(const char *command, const char *socket,
 			  uint32_t want, const char *name, int *fd,
 			  uint32_t *domid)
 {
-	int rc = reserve(socket, want, name, fd, domid);
+	int rc = evp_control_hold(socket, want, name, fd, domid, NULL);
 
 	if (rc)
 		cli_error(command, "%s", evp_error());

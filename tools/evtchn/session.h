@@ -22,6 +22,9 @@ struct session {
 bool session_reserve(const char *command, const char *socket, uint32_t want,
 		     const char *name, int *fd, uint32_t *domid);
 
+/* An error that says: nobody listens, or whoever did has just left. */
+bool session_is_nobody(int rc);
+
 /* Is it another user's broker that is there? */
 bool session_is_others(const char *socket);
 

@@ -38,20 +38,9 @@ struct evd_recalls {
 
 /* --- checking --------------------------------------------------------------- */
 
-static bool is_name(const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < EVP_NAME_MAX && name[i]; i++) {
-		if (name[i] < ' ' || name[i] > '~')
-			return false;
-	}
-	return i < EVP_NAME_MAX;
-}
-
 static bool is_port(const struct evd_record *r)
 {
-	if (!r->port || r->port >= EVD_NR_PORTS || !is_name(r->name))
+	if (!r->port || r->port >= EVD_NR_PORTS || !evp_is_name(r->name))
 		return false;
 	switch (r->kind) {
 	case EVTCHNSTAT_unbound:

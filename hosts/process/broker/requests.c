@@ -45,18 +45,6 @@ union request {
 	struct evp_ask_counts ask_counts;
 };
 
-/* A name goes to other people's terminals. */
-static bool is_name(const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < EVP_NAME_MAX && name[i]; i++) {
-		if (name[i] < ' ' || name[i] > '~')
-			return false;
-	}
-	return i < EVP_NAME_MAX;
-}
-
 static void on_hello(struct evd_conn *c, const union request *r,
 		     struct evp_packet *p)
 {
@@ -130,7 +118,7 @@ static void on_reserve(struct evd_conn *c, const union request *m,
 	int rc;
 
 	(void)p;
-	if (!is_name(r->name)) {
+	if (!evp_is_name(r->name)) {
 		evd_doom(c, "bad RESERVE");
 		return;
 	}
@@ -168,7 +156,8 @@ static void attach(struct evd_conn *c, const struct evp_attach_req *m,
 
 static bool is_good(const struct evp_attach_req *m)
 {
-	return is_name(m->name) && m->nr_vcpus && m->nr_vcpus <= EVP_VCPUS_MAX;
+	return evp_is_name(m->name) && m->nr_vcpus &&
+	       m->nr_vcpus <= EVP_VCPUS_MAX;
 }
 
 static void on_attach(struct evd_conn *c, const union request *m,
@@ -338,7 +327,7 @@ static void on_port(struct evd_conn *c, const union request *m,
 		    struct evp_packet *p)
 {
 	(void)p;
-	if (is_name(m->port.name))
+	if (evp_is_name(m->port.name))
 		evd_on_port(c, &m->port);
 	else
 		evd_doom(c, "bad PORT");
