@@ -405,7 +405,10 @@ static void chain_of_own_events_goes_on_without_a_call(void **state)
 
 /* --- while computing: news, other guests ---------------------------------------------- */
 
-/* Come, send one event by lane, go; again and again. */
+/*
+ * Come, send one event, go; again and again.  The first goes by lane; later there
+ * is none at once if the other one had no time to read the news of the former.
+ */
 static void come_and_go(int from, int to, void *arg)
 {
 	const struct ball *b = arg;
@@ -418,7 +421,7 @@ static void come_and_go(int from, int to, void *arg)
 		evtchn_port_t port =
 			open_bound(g, 1, remote, count_event, &count);
 
-		CHECK(goes_direct(g, port));
+		CHECK(goes_direct(g, port) || i);
 		wait_count(g, &count, 2); /* the bind's own, and the answer */
 		evp_detach(g);
 	}
