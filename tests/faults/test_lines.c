@@ -305,26 +305,31 @@ static void waiting_port_keeps_its_number(void **state)
 }
 
 /* By exec(): the new one hears of the port as what it will be, and claims it. */
+static void replace_program(struct driver *d)
+{
+	int fd = dup(evp_inherit(d->g));
+
+	CHECK(fd >= 0);
+	evp_abandon(d->g);
+	CHECK(evp_take_over(&d->g, fd) == 0);
+	CHECK(evg_bind_handler(evp_evg(d->g), d->port, EVG_VCPU_KEEP, handle,
+			       d) == 0);
+}
+
 static void replaced_program_still_waits(void **state)
 {
 	struct driver d;
-	int i, fd;
+	int i;
 
 	(void)state;
 	start_driver(&d, 1);
 	for (i = 0; i < 2; i++) {
+		replace_program(
+			&d); /* while it is bound, then while it is not */
 		restart_broker();
 		rejoin(d.g);
-		fd = dup(evp_inherit(d.g));
-		CHECK(fd >= 0);
-		evp_abandon(d.g);
-		CHECK(evp_take_over(&d.g, fd) == 0);
-		CHECK(evg_bind_handler(evp_evg(d.g), d.port, EVG_VCPU_KEEP,
-				       handle, &d) == 0);
 	}
 	assert_int_equal(ask_port(1, d.port).status, EVTCHNSTAT_unbound);
-	restart_broker();
-	rejoin(d.g);
 	assert_int_equal(add_line(LINE, d.in, 1), 0);
 	assert_is_line(&d);
 	feed(&d, 1);
