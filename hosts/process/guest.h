@@ -84,7 +84,7 @@ struct evp_lane {
 	bool by_port;	/* the broker's */
 	uint32_t users; /* ports that send in it */
 	/* storm.c */
-	bool stormy;	    /* shut, for a moment */
+	bool stormy;	    /* shut, for a moment, or not heard */
 	uint32_t in_vain;   /* looks that found nothing new */
 	int64_t vain_since; /* the first of them */
 	/* Slots that stand for something, and the words with such. */
@@ -385,7 +385,10 @@ void evp_lanes_free(struct evp_guest *g);
 /* It rang: it is looked at while awake.  Not a shut one. */
 void evp_lane_heat(struct evp_guest *g, struct evp_lane *l);
 
-/* Look at it from now on, and be woken by its bell.  Not open yet: it is hot. */
+/*
+ * Look at it from now on, and be woken by its bell.  Not open yet: it is hot.
+ * -ENOMEM, -ENOSPC: its bell cannot be heard, it stays shut (storm.h).
+ */
 int evp_lane_open(struct evp_guest *g, struct evp_lane *l);
 void evp_lane_shut(struct evp_guest *g, struct evp_lane *l);
 /* A channel uses it, which opens it; and one less: the last one shuts it. */
@@ -419,7 +422,10 @@ void evp_on_ring(struct evp_guest *g, uint64_t id);
 /* Is there something in a lane? */
 bool evp_is_something_there(const struct evp_guest *g);
 
-/* Arm all lanes.  True: there is something in one of them already. */
+/*
+ * Arm all lanes.  True: there is something in one of them already, or nothing
+ * would wake us for what is due.
+ */
 bool evp_arm_all(struct evp_guest *g);
 
 /* Is there still anybody who could send, besides this very thread? */
@@ -501,8 +507,11 @@ void evp_timers_woke(struct evp_vcpu *v);
 void evp_timers_bound(struct evp_guest *g, const unsigned char *arg);
 void evp_timers_closed(struct evp_guest *g, evtchn_port_t port);
 
-/* Wake at @at for evp_storms_end().  0 or -errno.  Locks: guest. */
-int evp_timers_reopen_at(struct evp_guest *g, int64_t at);
+/*
+ * Wake at @at for evp_storms_end(); nobody sleeps until then if there is nothing
+ * to wake him.  Locks: guest.
+ */
+void evp_timers_reopen_at(struct evp_guest *g, int64_t at);
 
 /* VCPUOP_*_timer. */
 int evp_timer_op(struct evp_vcpu *v, unsigned int cmd, const void *arg);

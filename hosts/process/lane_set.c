@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "guest.h"
+#include "storm.h"
 
 static void swap(struct evp_guest *g, uint32_t i, uint32_t j)
 {
@@ -72,9 +72,12 @@ int evp_lane_open(struct evp_guest *g, struct evp_lane *l)
 	if (l->index < g->nr_open)
 		return 0;
 	rc = evp_bell_hear(g->epoll, l->bell, l->in_id);
+	if (rc)
+		return rc;
+	l->stormy = false;
 	swap(g, l->index, g->nr_open++);
 	evp_lane_heat(g, l);
-	return rc;
+	return 0;
 }
 
 void evp_lane_shut(struct evp_guest *g, struct evp_lane *l)
@@ -88,11 +91,10 @@ void evp_lane_shut(struct evp_guest *g, struct evp_lane *l)
 	swap(g, l->index, --g->nr_open);
 }
 
-/* Without memory for its bell it is looked at, but does not wake. */
 void evp_lane_use(struct evp_guest *g, struct evp_lane *l)
 {
 	l->users++;
-	(void)evp_lane_open(g, l);
+	evp_lane_hear(g, l);
 }
 
 /* An old one has to be heard until its sender has left it: rejoin.c. */

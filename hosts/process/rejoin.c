@@ -35,6 +35,7 @@
 #include <base/bits.h>
 
 #include "fifo.h"
+#include "storm.h"
 
 #define FIRST_RETRY_NS 10000000	 /* 10 ms after it ended; doubled up to */
 #define LAST_RETRY_NS  320000000 /* this */
@@ -103,7 +104,7 @@ void evp_mourn(struct evp_guest *g)
 	take_last_words(g);
 	for (i = 0; i < g->nr_lanes; i++) {
 		g->lane[i]->old = g->lane[i]->out != NULL;
-		(void)evp_lane_open(g, g->lane[i]);
+		evp_lane_hear(g, g->lane[i]);
 	}
 	g->joining = false;
 	evp_claims_drop(g);

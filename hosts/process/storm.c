@@ -17,6 +17,10 @@
  * Nothing is lost: events stay in the page, and opening looks at it.  When that
  * is due is one more timer of the guest (timer.c), so it wakes a sleeper.
  *
+ * A lane whose bell cannot be heard, because the user's watches are used up
+ * (epoll(7), max_user_watches) or memory is, is shut the same way: each time it
+ * cannot be opened, what is in it is taken, so its events are late, but come.
+ *
  * Locks: guest.
  */
 #include "storm.h"
@@ -26,15 +30,19 @@
 #define WINDOW_NS  INT64_C(1000000)
 #define SHUT_NS	   INT64_C(1000000)
 
+/* It is shut until then. */
+static void open_soon(struct evp_guest *g, struct evp_lane *l, int64_t now)
+{
+	l->stormy = true;
+	if (g->reopen_at == EVP_NO_DEADLINE)
+		evp_timers_reopen_at(g, now + SHUT_NS);
+}
+
 static void shut_for_a_moment(struct evp_guest *g, struct evp_lane *l,
 			      int64_t now)
 {
-	/* Without a timer it could be for ever. */
-	if (g->reopen_at == EVP_NO_DEADLINE &&
-	    evp_timers_reopen_at(g, now + SHUT_NS))
-		return;
-	l->stormy = true;
 	evp_lane_shut(g, l);
+	open_soon(g, l, now);
 	evp_note(g, &g->counts->storms);
 }
 
@@ -64,21 +72,28 @@ void evp_looked(struct evp_guest *g, struct evp_lane *l, bool something_new)
 		l->in_vain -= l->in_vain < FORGIVEN ? l->in_vain : FORGIVEN;
 }
 
+void evp_lane_hear(struct evp_guest *g, struct evp_lane *l)
+{
+	if (!evp_lane_open(g, l))
+		return;
+	evp_lane_drain(g, l);
+	open_soon(g, l, evp_now());
+}
+
 /* Those that are over: all of them, since one timer is enough. */
 void evp_storms_end(struct evp_guest *g)
 {
 	uint32_t i;
 
 	g->reopen_at = EVP_NO_DEADLINE;
-	for (i = g->nr_lanes; i-- > g->nr_open;) {
+	/* Who is opened goes down, and who was there has had his turn. */
+	for (i = g->nr_open; i < g->nr_lanes; i++) {
 		struct evp_lane *l = g->lane[i];
 
 		if (!l->stormy)
 			continue;
 		l->stormy = false;
-		if (!l->users && !l->old)
-			continue;
-		(void)evp_lane_open(g, l);
-		i++; /* another one is in its place */
+		if (l->users || l->old)
+			evp_lane_hear(g, l);
 	}
 }

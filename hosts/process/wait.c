@@ -230,6 +230,12 @@ int64_t evp_now(void)
 	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
 }
 
+/* Lanes that are shut for a moment, and no descriptor or memory for its end. */
+static bool is_without_timer(const struct evp_guest *g)
+{
+	return g->reopen_at != EVP_NO_DEADLINE && g->timerfd < 0;
+}
+
 bool evp_arm_all(struct evp_guest *g)
 {
 	uint32_t i, nr_hot = g->nr_hot;
@@ -242,7 +248,7 @@ bool evp_arm_all(struct evp_guest *g)
 		if (!evp_lane_is_empty(g->lane[i]->in))
 			evp_lane_heat(g, g->lane[i]);
 	}
-	return g->nr_hot != 0;
+	return g->nr_hot || is_without_timer(g);
 }
 
 bool evp_is_something_there(const struct evp_guest *g)

@@ -25,3 +25,6 @@ $(BUILD)/tsan/bin/process/test_fifo: $(patsubst %.c,$(BUILD)/tsan/%.o,tests/proc
 	$(tsan_program)
 
 tests: $(AS_FIFO) $(TSAN_FIFO) $(BUILD)/tsan/bin/process/test_fifo
+
+# Watches and timers that cannot be had.
+$(BUILD)/test/process/test_deaf: LDFLAGS += -Wl,--wrap=evp_bell_hear,--wrap=timerfd_create
