@@ -190,12 +190,15 @@ static void find_warm(struct evp_guest *g)
 	}
 }
 
+/* Downwards: when one is shut, one from behind it takes its place. */
 static void take_hot(struct evp_guest *g)
 {
 	uint32_t i;
 
-	for (i = 0; i < g->nr_hot; i++)
-		take_lane(g, g->lane[i]);
+	for (i = g->nr_hot; i-- > 0;) {
+		if (i < g->nr_hot)
+			take_lane(g, g->lane[i]);
+	}
 }
 
 void evp_collect_broker(struct evp_guest *g)

@@ -186,6 +186,27 @@ static void nobody_else_waits(void **state)
 	leave_the_stage(&s);
 }
 
+/* Whichever place in the list of lanes the other one's has. */
+static void nobody_is_passed_over_when_it_breaks(void **state)
+{
+	int64_t end = evp_now() + 6 * TEN_SECONDS;
+	struct stage s;
+	uint64_t before;
+
+	(void)state;
+	set_the_stage(&s, 1);
+	evg_mask(evp_evg(s.g), s.port);
+	while (storms(&s) < 3) {
+		assert_true(evp_now() < end);
+		before = s.count_other;
+		send_one(&s);
+		assert_int_equal(evg_notify(evp_evg(s.other), s.others), 0);
+		assert_true(evp_poll(s.g) > 0);
+		assert_int_equal(s.count_other, before + 1);
+	}
+	leave_the_stage(&s);
+}
+
 /* For each ring that brings something, one that brings nothing. */
 static void an_honest_peer_does_not_get_there(void **state)
 {
@@ -269,6 +290,7 @@ int main(int argc, char **argv)
 		TEST(who_waits_with_poll_is_woken_when_it_is_over),
 		TEST(events_on_a_masked_port_are_for_nothing_too),
 		TEST(nobody_else_waits),
+		TEST(nobody_is_passed_over_when_it_breaks),
 		TEST(an_honest_peer_does_not_get_there),
 		TEST(ringing_now_and_then_is_no_storm),
 		TEST(a_storm_does_not_outlive_its_channel),
