@@ -152,9 +152,41 @@ s.accept()[0].recv(1); s.accept()' "$dir/foreign" "$dir/bound" &
 		--socket "$dir/foreign"
 	kill $other
 	rm -f "$dir/foreign.pid"
+
+	# Nor waited for, when more want to connect than it takes.
+	full() { # NAME WHAT-IS-SAID LOCK
+		python3 -c '
+import fcntl, signal, socket, sys
+new = lambda: socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s, waiting = new(), []
+s.bind(sys.argv[1]); s.listen(0)
+if sys.argv[3]:
+    lock = open(sys.argv[1] + ".pid", "w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+try:
+    while True:
+        waiting.append(new())
+        waiting[-1].setblocking(False)
+        waiting[-1].connect(sys.argv[1])
+except BlockingIOError:
+    open(sys.argv[2], "w").write("x")
+signal.pause()' "$dir/full$3" "$dir/bound" "$3" &
+		other=$!
+		cat "$dir/bound" >/dev/null
+		refused "$1" "$2" --socket "$dir/full$3"
+		kill $other
+		rm -f "$dir/full$3"*
+	}
+	full foreign_listener_with_a_full_queue_left_alone \
+		"somebody else listens on" ""
+	full broker_with_a_full_queue_left_alone "serves .* already" locked
 else
-	n=$((n + 1))
-	echo "ok $n - foreign_listener_left_alone # SKIP needs python3"
+	for name in foreign_listener_left_alone \
+		foreign_listener_with_a_full_queue_left_alone \
+		broker_with_a_full_queue_left_alone; do
+		n=$((n + 1))
+		echo "ok $n - $name # SKIP needs python3"
+	done
 fi
 
 # --exit-idle: the program below attaches and leaves, the broker with it.

@@ -74,13 +74,21 @@ static bool is_current(int fd, const char *name)
 	       a.st_dev == b.st_dev;
 }
 
+/* EAGAIN: more want to connect than it has taken so far. */
 static bool is_served(const char *path)
 {
-	int fd, rc = evp_control_connect(path, &fd);
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			0);
+	bool served;
 
-	if (!rc)
-		(void)close(fd);
-	return !rc;
+	if (fd < 0)
+		return false;
+	strcpy(un.sun_path, path);
+	served = !connect(fd, (const struct sockaddr *)&un, sizeof(un)) ||
+		 errno == EAGAIN;
+	(void)close(fd);
+	return served;
 }
 
 /*
@@ -154,17 +162,14 @@ static int check_kind(const char *path)
 static int take_over(const char *path)
 {
 	struct stat st;
-	int fd;
 
 	if (lstat(path, &st))
 		return 0;
-	if (!evp_control_connect(path, &fd)) {
-		(void)close(fd);
+	if (is_served(path))
 		return complain(-EADDRINUSE,
 				"somebody else listens on %s: choose another "
 				"--socket",
 				path);
-	}
 	if (unlink(path))
 		return complain(-errno, "cannot remove the old socket %s: %s",
 				path, strerror(errno));
