@@ -399,6 +399,9 @@ struct evp_lane *evp_lane_find(struct evp_guest *g, uint64_t in_id);
 /* What @slot stands for from now on: a port, or EVP_SLOT_... */
 void evp_lane_name_slot(struct evp_lane *l, uint32_t slot, uint32_t what);
 
+/* The first one from @slot on that stands for something; EVP_LANE_SLOTS: none. */
+uint32_t evp_lane_next_slot(const struct evp_lane *l, uint32_t slot);
+
 /* Something came in a slot that stands for no port (now). */
 static inline void evp_lane_keep(struct evp_lane *l, uint32_t slot)
 {

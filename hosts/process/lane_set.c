@@ -13,6 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <base/bits.h>
+
 #include "storm.h"
 
 static void swap(struct evp_guest *g, uint32_t i, uint32_t j)
@@ -127,6 +129,24 @@ void evp_lane_name_slot(struct evp_lane *l, uint32_t slot, uint32_t what)
 	l->slot_port[slot] = what;
 	*known = what == EVP_SLOT_UNKNOWN ? *known & ~bit : *known | bit;
 	l->words = *known ? l->words | word : l->words & ~word;
+}
+
+uint32_t evp_lane_next_slot(const struct evp_lane *l, uint32_t slot)
+{
+	uint32_t word = slot / 64;
+	uint64_t bits, words;
+
+	if (slot >= EVP_LANE_SLOTS)
+		return EVP_LANE_SLOTS;
+	bits = l->known[word] & UINT64_MAX << slot % 64;
+	words = l->words & ~(UINT64_MAX >> (63 - word)); /* after this one */
+	if (!bits && !words)
+		return EVP_LANE_SLOTS;
+	if (!bits) {
+		word = evb_lowest_bit(words);
+		bits = l->known[word];
+	}
+	return word * 64 + evb_lowest_bit(bits);
 }
 
 void evp_lane_free(struct evp_lane *l)

@@ -99,19 +99,32 @@ static void leave_lane(struct evp_guest *g, struct evp_chan *ch)
 	ch->way = EVP_BY_BROKER;
 }
 
+/* Those it is known by, then, if there are more, all others that use it. */
+static void leave_altogether(struct evp_guest *g, const struct evp_lane *l)
+{
+	uint32_t slot, port;
+
+	for (slot = evp_lane_next_slot(l, 0); slot < EVP_LANE_SLOTS;
+	     slot = evp_lane_next_slot(l, slot + 1)) {
+		port = l->slot_port[slot];
+		if (port != EVP_SLOT_DEAD && g->chan[port].lane == l)
+			leave_lane(g, &g->chan[port]);
+	}
+	for (port = 0; l->users && port < evp_end_port(g); port++) {
+		if (g->chan[port].lane == l)
+			leave_lane(g, &g->chan[port]);
+	}
+}
+
 static void on_lane_gone(struct evp_guest *g, const struct evp_packet *p)
 {
 	const struct evp_lane_gone *m = (const void *)p->u.bytes;
 	struct evp_lane *l = evp_lane_find(g, m->in);
-	uint32_t port;
 
 	if (!l || !l->out)
 		return;
 	evp_lane_drain(g, l);
-	for (port = 0; port < evp_end_port(g); port++) {
-		if (g->chan[port].lane == l)
-			leave_lane(g, &g->chan[port]);
-	}
+	leave_altogether(g, l);
 	evp_lane_remove(g, l);
 	evp_lane_free(l);
 }

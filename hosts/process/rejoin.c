@@ -268,20 +268,15 @@ void evp_on_reattached(struct evp_guest *g, struct evp_packet *p)
 /* It may be one of many lanes: only slots that stand for something are looked at. */
 static bool forget_in(struct evp_lane *l, evtchn_port_t port)
 {
-	uint64_t words = l->words, bits;
-	uint32_t word, slot;
 	bool came = false;
+	uint32_t slot;
 
-	for (; words; words = evb_without_lowest_bit(words)) {
-		word = evb_lowest_bit(words);
-		bits = l->known[word];
-		for (; bits; bits = evb_without_lowest_bit(bits)) {
-			slot = word * 64 + evb_lowest_bit(bits);
-			if (l->slot_port[slot] != port)
-				continue;
-			came |= evp_lane_take_slot(l->in, slot);
-			evp_lane_name_slot(l, slot, EVP_SLOT_UNKNOWN);
-		}
+	for (slot = evp_lane_next_slot(l, 0); slot < EVP_LANE_SLOTS;
+	     slot = evp_lane_next_slot(l, slot + 1)) {
+		if (l->slot_port[slot] != port)
+			continue;
+		came |= evp_lane_take_slot(l->in, slot);
+		evp_lane_name_slot(l, slot, EVP_SLOT_UNKNOWN);
 	}
 	return came;
 }
@@ -323,14 +318,11 @@ void evp_leave_all(struct evp_guest *g)
 
 static bool stands_for_something(const struct evp_lane *l)
 {
-	uint32_t slot;
+	uint32_t slot = evp_lane_next_slot(l, 0);
 
-	for (slot = 0; slot < EVP_LANE_SLOTS; slot++) {
-		if (l->slot_port[slot] != EVP_SLOT_UNKNOWN &&
-		    l->slot_port[slot] != EVP_SLOT_DEAD)
-			return true;
-	}
-	return false;
+	while (slot < EVP_LANE_SLOTS && l->slot_port[slot] == EVP_SLOT_DEAD)
+		slot = evp_lane_next_slot(l, slot + 1);
+	return slot < EVP_LANE_SLOTS;
 }
 
 /* Is nothing sent in @l any more, from here and from there? */

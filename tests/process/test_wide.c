@@ -424,11 +424,36 @@ static void news_is_answered_between_claims(void **state)
 	free(b);
 }
 
+/* --- the slots of a lane ----------------------------------------------------------- */
+
+static void slots_in_use_are_found_in_turn(void **state)
+{
+	static const uint32_t used[] = {
+		0, 1, 63, 64, 127, 1000, 4031, 4032, 4095, EVP_LANE_SLOTS};
+	struct evp_lane *l = evp_lane_new();
+	uint32_t slot = 0, n = sizeof(used) / sizeof(used[0]), i;
+
+	(void)state;
+	CHECK(l);
+	assert_int_equal(evp_lane_next_slot(l, 0), EVP_LANE_SLOTS);
+	for (i = n - 1; i-- > 0;)
+		evp_lane_name_slot(l, used[i], 7);
+	for (i = 0; i < n; i++, slot++) {
+		slot = evp_lane_next_slot(l, slot);
+		assert_int_equal(slot, used[i]);
+	}
+	assert_int_equal(evp_lane_next_slot(l, slot), EVP_LANE_SLOTS);
+	evp_lane_name_slot(l, 4095, EVP_SLOT_UNKNOWN);
+	assert_int_equal(evp_lane_next_slot(l, 4033), EVP_LANE_SLOTS);
+	evp_lane_free(l);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(slots_in_use_are_found_in_turn),
 		TEST(init_control_is_checked_and_makes_room),
 		TEST(room_is_whose_port_it_will_be),
 		TEST(reset_ends_fifo),
