@@ -445,14 +445,14 @@ static void hostile_words_end_every_upcall(void **unused)
 	assert_int_equal(pthread_create(&t.id, NULL, scribble, &t), 0);
 	while (evb_u32_load(&scribbling) != 2) /* it has begun */
 		(void)sched_yield();
-	for (i = 0; i < 20000; i++) {
+	/* On a busy CPU the scribbler may not be running for a long time. */
+	for (i = 0; i < 20000 || !evb_u32_load(&vcpu[0].nr_bad_links); i++) {
 		assert_true(evg_upcall(&vcpu[0]) <= guest.budget);
 		(void)evg_unmask(&guest, channel[i % NR_PORTS].to);
 	}
 	evb_u32_store(&scribbling, 0);
 	assert_int_equal(pthread_join(t.id, NULL), 0);
 	assert_true(evb_u32_load(&nr_handled) > 0);
-	assert_true(evb_u32_load(&vcpu[0].nr_bad_links) > 0);
 	fake.threads = false;
 	fake_end();
 }
