@@ -388,6 +388,22 @@ static void on_attacker(struct evg_vcpu *v, evtchn_port_t port, void *ctx)
 		(void)evg_mask(evp_evg(evp_current()), port);
 }
 
+/*
+ * What a round trip of two that sleep costs is several times as much on two CPUs
+ * as on one: they are to stay where they are, attacked or not.
+ */
+static void share_a_cpu(pid_t other)
+{
+	cpu_set_t here;
+	int cpu = sched_getcpu();
+
+	CHECK(cpu >= 0);
+	CPU_ZERO(&here);
+	CPU_SET((unsigned int)cpu, &here);
+	CHECK(sched_setaffinity(0, sizeof(here), &here) == 0);
+	CHECK(sched_setaffinity(other, sizeof(here), &here) == 0);
+}
+
 static struct child set_the_stage(struct honest *h, struct child *attacker)
 {
 	struct child peer;
@@ -397,6 +413,7 @@ static struct child set_the_stage(struct honest *h, struct child *attacker)
 	peer = start_child(answer_honestly, NULL);
 	attacker[0] = start_child(attack_lanes, NULL);
 	attacker[1] = start_child(attack_broker, NULL);
+	share_a_cpu(peer.pid);
 	h->g = attach_spin(1, 0);
 	h->port = open_unbound(h->g, 2, count_event, &h->count);
 	h->bad = open_unbound(h->g, 66, on_attacker, &h->from_attacker);
