@@ -28,3 +28,13 @@ tests: $(AS_FIFO) $(TSAN_FIFO) $(BUILD)/tsan/bin/process/test_fifo
 
 # Watches and timers that cannot be had.
 $(BUILD)/test/process/test_deaf: LDFLAGS += -Wl,--wrap=evp_bell_hear,--wrap=timerfd_create
+
+# A broker that fails when it is told to (test_scarce).
+SCARCE := $(BUILD)/san/bin/evtchnd_scarce
+
+$(SCARCE): LDLIBS += -pthread
+$(SCARCE): LDFLAGS += -Wl,--wrap=evp_lane_create,--wrap=evd_offer
+$(SCARCE): $(call sanobjs,$(EVTCHND_SRCS) $(CORE_ALL) tests/lib/scarce_broker.c)
+	$(sanprogram)
+
+tests: $(SCARCE)

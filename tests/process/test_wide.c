@@ -428,8 +428,8 @@ static void news_is_answered_between_claims(void **state)
 
 static void slots_in_use_are_found_in_turn(void **state)
 {
-	static const uint32_t used[] = {
-		0, 1, 63, 64, 127, 1000, 4031, 4032, 4095, EVP_LANE_SLOTS};
+	static const uint32_t used[] = {0,    1,    63,	  64,	127,
+					1000, 4031, 4032, 4095, EVP_LANE_SLOTS};
 	struct evp_lane *l = evp_lane_new();
 	uint32_t slot = 0, n = sizeof(used) / sizeof(used[0]), i;
 

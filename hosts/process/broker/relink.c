@@ -59,42 +59,64 @@ void evd_relink_never(struct evd_att *a, struct evd_broker *b)
 
 /* --- looking ---------------------------------------------------------------- */
 
-/* Returns how many ports were tried.  The last one: it is not slow any more. */
-static uint32_t try_ports(struct evd_att *a, uint32_t max)
+/*
+ * At most *@left ports.  The last one: it is not slow any more.  True: some link
+ * was made.
+ */
+static bool try_ports(struct evd_att *a, uint32_t *left)
 {
-	const struct evd_port *p;
-	uint32_t n;
+	bool linked = false;
 
-	for (n = 0; n < max; n++) {
-		p = evd_port(a->dom, a->relink_port);
+	while (*left) {
+		const struct evd_port *p = evd_port(a->dom, a->relink_port);
+
 		if (!p) {
 			leave(a->conn->broker, a);
-			return n;
+			break;
 		}
+		--*left;
 		a->relink_port++;
-		if (p->att == a)
+		if (p->att == a && !p->link) {
 			evd_link_try(a->dom, p->port);
+			linked |= p->link != NULL;
+		}
 		if (a->relink_port == 1)
 			break; /* it is full again */
 	}
+	return linked;
+}
+
+/* Who comes in meanwhile, perhaps once more, is for the next turn. */
+static uint32_t nr_due(const struct evd_broker *b)
+{
+	const struct evd_att *a = b->slow;
+	uint32_t n = 0;
+
+	for (; a && n < LOOKS_IN_TURN; a = a->next_slow)
+		n++;
 	return n;
 }
 
-static void look(struct evd_broker *b)
+/* False: there are more ports to be tried, at once. */
+static bool look(struct evd_broker *b)
 {
-	uint32_t i, ports = PORTS_IN_TURN;
+	uint32_t n, left = PORTS_IN_TURN;
 	struct evd_att *a;
+	bool linked = false;
 
-	for (i = 0; (a = b->slow) && i < LOOKS_IN_TURN && ports; i++) {
+	for (n = nr_due(b); n && left; n--) {
+		a = b->slow;
 		leave(b, a);
 		enter(b, a);
-		if (evd_may_offer(a->conn, 1))
-			ports -= try_ports(a, ports);
+		if (!evd_may_offer(a->conn, 1))
+			continue;
+		linked |= try_ports(a, &left);
 	}
-	if (ports < PORTS_IN_TURN)
+	if (linked)
 		b->relink_ms = FIRST_LOOK_MS;
-	else if (b->relink_ms < LAST_LOOK_MS)
+	else if (left && b->relink_ms < LAST_LOOK_MS)
 		b->relink_ms *= 2;
+	return left;
 }
 
 int evd_relink_look(struct evd_broker *b)
@@ -104,9 +126,7 @@ int evd_relink_look(struct evd_broker *b)
 	if (!b->slow)
 		return -1;
 	now = evd_now_ms();
-	if (now >= b->relink_at) {
-		look(b);
-		b->relink_at = now + b->relink_ms;
-	}
+	if (now >= b->relink_at)
+		b->relink_at = now + (look(b) ? b->relink_ms : FIRST_LOOK_MS);
 	return b->slow ? (int)(b->relink_at - now) : -1;
 }
