@@ -86,6 +86,17 @@ static void await_lanes(struct stage *s)
 	evp_detach(s->y);
 }
 
+static void who_was_told_of_no_lane_gets_one_later(void **state)
+{
+	struct stage s;
+
+	(void)state;
+	connect_scarcely(&s, "t");
+	await_failures(3);
+	be_so_no_more();
+	await_lanes(&s);
+}
+
 static void trying_in_vain_is_done_less_and_less(void **state)
 {
 	struct stage s;
@@ -105,6 +116,7 @@ int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		TEST(who_was_told_of_no_lane_gets_one_later),
 		TEST(trying_in_vain_is_done_less_and_less),
 	};
 

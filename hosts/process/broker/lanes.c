@@ -135,19 +135,29 @@ int evd_attach(struct evd_conn *c, struct evd_dom *d,
 	return 0;
 }
 
-static void drop_pair(struct evd_pair *p, unsigned int dead)
+static void unlink_pair(struct evd_pair *p, unsigned int side)
 {
-	unsigned int side = !dead;
 	struct evd_att *a = p->att[side];
 	struct evd_pair **at = &a->pairs;
-	struct evp_lane_gone m = {.in = p->id[side]};
 
 	while (*at != p)
 		at = &(*at)->next[evd_pair_side(*at, a)];
 	*at = p->next[side];
-	evd_links_forget_pair(a, p);
+}
+
+static void tell_gone(const struct evd_pair *p, unsigned int side)
+{
+	struct evp_lane_gone m = {.in = p->id[side]};
+
 	evp_hdr_init(&m.hdr, EVP_LANE_GONE, sizeof(m), 0);
-	evd_send(a->conn, &m, sizeof(m), NULL, 0);
+	evd_send(p->att[side]->conn, &m, sizeof(m), NULL, 0);
+}
+
+static void drop_pair(struct evd_pair *p, unsigned int dead)
+{
+	unlink_pair(p, !dead);
+	evd_links_forget_pair(p->att[!dead], p);
+	tell_gone(p, !dead);
 	free(p);
 }
 
@@ -160,6 +170,21 @@ void evd_pairs_drop(struct evd_att *a)
 
 		a->pairs = p->next[dead];
 		drop_pair(p, dead);
+	}
+}
+
+void evd_pairs_drop_useless(struct evd_att *a)
+{
+	struct evd_pair *p, *next;
+
+	for (p = a->pairs; p; p = next) {
+		next = p->next[evd_pair_side(p, a)];
+		if (!p->useless)
+			continue;
+		unlink_pair(p, 0);
+		unlink_pair(p, 1);
+		tell_gone(p, 0);
+		free(p);
 	}
 }
 
@@ -242,7 +267,8 @@ static int tell_side(struct evd_pair *p, unsigned int side, const int *fd)
 
 /*
  * To both, or not at all.  If only the first could be told, these two have had
- * their lane: they would otherwise get another one with each send.
+ * their lane until the second is looked at (relink.c): they would otherwise get
+ * another one with each send.
  */
 static int equip_pair(struct evd_pair *p)
 {
@@ -315,8 +341,8 @@ struct evd_pair *evd_pair_get(struct evd_broker *b, struct evd_att *x,
 
 	if (!p && may_get_lane(x) && may_get_lane(y)) {
 		p = new_pair(b, x, y);
-		if (!p)
-			evd_relink_later(x);
+		if (!p || p->useless)
+			evd_relink_later(p ? y : x);
 	}
 	return p && !p->useless ? p : NULL;
 }

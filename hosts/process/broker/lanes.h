@@ -37,6 +37,9 @@ void evd_att_strip(struct evd_att *a);
 /* Tell the other ends of all pairs that their lanes lead nowhere. */
 void evd_pairs_drop(struct evd_att *a);
 
+/* Take back those that only one side was told of; they have no links. */
+void evd_pairs_drop_useless(struct evd_att *a);
+
 /*
  * A pair between two attachments with a free slot in each lane, made if need
  * be.  NULL: not now.

@@ -110,6 +110,8 @@ static bool look(struct evd_broker *b)
 		enter(b, a);
 		if (!evd_may_offer(a->conn, 1))
 			continue;
+		if (a->relink_port == 1)
+			evd_pairs_drop_useless(a);
 		linked |= try_ports(a, &left);
 	}
 	if (linked)
