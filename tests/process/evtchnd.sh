@@ -25,7 +25,7 @@ verdict() { # STATUS TEXT
 refused() {
 	local text=$1 pattern=$2 rc
 	shift 2
-	timeout 60 "$evtchnd" "$@" 2>"$dir/err" >"$dir/out"
+	timeout -k 5 60 "$evtchnd" "$@" 2>"$dir/err" >"$dir/out"
 	rc=$?
 	[ $rc = 2 ] && [ "$(wc -l <"$dir/err")" = 1 ] &&
 		[ ! -s "$dir/out" ] && grep -q "$pattern" "$dir/err"
