@@ -186,6 +186,14 @@ static void open_ports(struct survivor *s)
 	s->me->ports = IDLE_PORTS + 1;
 }
 
+/* Who is stopped while he sleeps is interrupted, as by a signal. */
+static void wait_a_moment(struct survivor *s)
+{
+	int rc = evp_wait(s->g, 10000000);
+
+	CHECK(rc >= 0 || rc == -EINTR);
+}
+
 /*
  * Number @n is there; the event must come, too.  The partner may be stopped, or
  * have no CPU, before it is sent: that time does not count.
@@ -195,10 +203,10 @@ static void await_event(struct survivor *s, uint64_t n, uint64_t before)
 	int64_t end;
 
 	while (s->partner->sent < n && s->events == before && !sh->stop)
-		CHECK(evp_wait(s->g, 10000000) >= 0);
+		wait_a_moment(s);
 	end = now_ms(CLOCK_MONOTONIC) + SILENCE_MS;
 	while (s->events == before && now_ms(CLOCK_MONOTONIC) < end)
-		CHECK(evp_wait(s->g, 10000000) >= 0);
+		wait_a_moment(s);
 	if (s->events == before) {
 		printf("# LOST side %u number %lu/%lu stop %d chan way %d\n",
 		       s->index, (unsigned long)s->me->number,

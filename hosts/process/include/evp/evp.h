@@ -273,7 +273,7 @@ int evp_poll(struct evp_guest *g);
  *
  * @timeout_ns  relative; 0: as evp_poll(); EVP_FOREVER: no limit
  * Returns as evp_poll(), so 0 means the timeout; or
- *   -EINTR       a signal was caught
+ *   -EINTR       a signal was caught, or the process was stopped and continued
  *   -ECONNRESET  the broker is gone, no port is open, and no timeout was
  *                given: nothing can ever come
  */
