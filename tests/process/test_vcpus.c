@@ -353,15 +353,16 @@ static bool is_moved_out(const struct mover *m)
 	return true;
 }
 
-/* Later it may be that one of them never runs while a port is its own. */
+/*
+ * Of the ports that nobody has moved yet.  Later it may be that a vCPU never runs
+ * while one is its own.
+ */
 static void let_each_have_one(struct crew *crew)
 {
 	const struct mover *m = crew->arg;
 	uint32_t i;
 
 	for (i = 0; i < NR; i++) {
-		CHECK(evg_bind_vcpu(evp_evg(crew->g),
-				    evb_u32_load(&m->score->port[0]), i) == 0);
 		while (!evb_u32_load(&m->by[i])) {
 			CHECK(evp_poll(crew->g) >= 0);
 			(void)sched_yield();
@@ -409,6 +410,10 @@ static void move_under_load(int signal)
 		evb_u32_store(
 			&score->port[i],
 			open_unbound(m->crew.g, 2, handle_moving, &m->end[i]));
+		assert_int_equal(evg_bind_vcpu(evp_evg(m->crew.g),
+					       evb_u32_load(&score->port[i]),
+					       i % NR),
+				 0);
 	}
 	say(c.to, 0);
 	(void)hear(c.from);
