@@ -4,7 +4,10 @@
  * one would use instead, in one run.
  *
  *   notify   cost of one notification at the sender while the receiver is
- *            awake and takes whatever comes
+ *            awake and does nothing but take whatever comes
+ *   busy     the same while it computes for WORK_NS between two looks.  Only
+ *            beside what holds any number of notifications: a queue would be
+ *            full, and its sender wait for the receiver
  *   spin     round trip, both sides looking all the time
  *   sleep    round trip, both sides asleep in the kernel between
  *
@@ -19,7 +22,8 @@
 
 #include "bench/transports.h"
 
-#define RUNS 11
+#define RUNS	11
+#define WORK_NS 20000
 
 /* One line: @t beside @ours, and how many times ours fits into it. */
 static void row(const char *what, const struct transport *t, bool oneway,
@@ -57,6 +61,10 @@ int main(void)
 	bench_spin_ns = 1000000000;
 	for (i = 0; i < NR_OTHERS; i++)
 		row("notify", others[i], true, 20000);
+	bench_work_ns = WORK_NS;
+	row("busy", &bench_eventfd, true, 20000);
+	row("busy", &bench_futex, true, 20000);
+	bench_work_ns = 0;
 	row("spin", &bench_words, false, 20000);
 	bench_spin_ns = 0;
 	for (i = 0; i < NR_OTHERS; i++)

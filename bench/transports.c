@@ -230,7 +230,7 @@ static void wait_futex(int side)
 static struct evp_guest *guest;
 static evtchn_port_t my_port;
 static unsigned int seen, handled;
-int64_t bench_spin_ns;
+int64_t bench_spin_ns, bench_work_ns;
 
 static void count_event(struct evg_vcpu *v, evtchn_port_t port, void *ctx)
 {
@@ -353,6 +353,14 @@ double bench_now(void)
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
+static void compute(void)
+{
+	double end = bench_now() + (double)bench_work_ns;
+
+	while (bench_work_ns && bench_now() < end)
+		;
+}
+
 static void serve(const struct transport *t, bool oneway, unsigned int n)
 {
 	unsigned int i;
@@ -360,7 +368,7 @@ static void serve(const struct transport *t, bool oneway, unsigned int n)
 	t->join(1);
 	evb_u32_store(&bench_shared->ready, 1);
 	if (oneway) {
-		for (;;) /* until it is killed */
+		for (;; compute()) /* until it is killed */
 			t->drain(1);
 	} else {
 		for (i = 0; i < n; i++) {

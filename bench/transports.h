@@ -21,6 +21,9 @@ struct transport {
 /* Event channels look for so long before they sleep. */
 extern int64_t bench_spin_ns;
 
+/* Who takes one-way notifications computes for so long between two looks. */
+extern int64_t bench_work_ns;
+
 extern const struct transport bench_evtchn, bench_eventfd, bench_pipe,
 	bench_dgram, bench_mq, bench_words, bench_futex;
 /* Reading again and again, instead of sleeping. */
