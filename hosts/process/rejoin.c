@@ -337,7 +337,9 @@ static bool is_over(const struct evp_lane *l)
 		return false;
 	if (use == EVP_LEFT || (use == EVP_UNUSED && l->moved))
 		return true;
-	return (l->lost || !l->kept) && !stands_for_something(l);
+	/* It may have died since its lane was kept for it. */
+	return (l->lost || !l->kept || is_dead(l->peer_pid)) &&
+	       !stands_for_something(l);
 }
 
 /* The peer has left for good while there was no broker. */
