@@ -260,7 +260,9 @@ struct shared_info *evp_shared_info(struct evp_guest *g);
  * evp_poll - take the events that are there, run their handlers, do not wait.
  *
  * Returns how many ports became pending since the last evp_poll() or
- * evp_wait(), at least 1 if an upcall was taken; 0: nothing happened.
+ * evp_wait(), at least 1 if an upcall was taken; 0: nothing happened.  What a
+ * peer sent that has just been ringing for nothing (evp_stats.storms
+ * counts those) comes up to a millisecond later; evp_wait() wakes for it.
  * Bound: without a system call while nothing new was connected or closed and
  *        at most EVP_SCAN_LANES attachments are connected; one beyond that.
  */
