@@ -337,9 +337,7 @@ static bool is_over(const struct evp_lane *l)
 		return false;
 	if (use == EVP_LEFT || (use == EVP_UNUSED && l->moved))
 		return true;
-	/* It may have died since its lane was kept for it. */
-	return (l->lost || !l->kept || is_dead(l->peer_pid)) &&
-	       !stands_for_something(l);
+	return (l->lost || !l->kept) && !stands_for_something(l);
 }
 
 /* The peer has left for good while there was no broker. */
@@ -395,6 +393,17 @@ static void let_go(struct evp_guest *g, struct evp_lane *l)
 	evp_lane_free(l);
 }
 
+/* A peer may die after its lane was kept for it. */
+static void unkeep_of_dead(struct evp_guest *g)
+{
+	uint32_t i;
+
+	for (i = 0; i < g->nr_lanes; i++) {
+		if (g->lane[i]->kept && is_dead(g->lane[i]->peer_pid))
+			g->lane[i]->kept = false;
+	}
+}
+
 /*
  * Between the first word to a broker and its first in a lane of its own: who does
  * not sleep would not hear of its socket.
@@ -408,7 +417,9 @@ static void go_on(struct evp_guest *g)
 	g->look_at = now + LOOK_NS;
 	if (g->claim_from)
 		evp_claims_go_on(g);
-	evp_read_news(g);
+	if (g->joining || g->claim_from)
+		evp_read_news(g);
+	unkeep_of_dead(g);
 }
 
 void evp_tend(struct evp_guest *g)
@@ -417,7 +428,7 @@ void evp_tend(struct evp_guest *g)
 
 	if (g->control < 0 && g->path[0] && evp_now() >= g->retry_at)
 		(void)evp_rejoin(g);
-	else if (g->control >= 0 && (g->joining || g->claim_from))
+	else if (g->control >= 0)
 		go_on(g);
 	while (i < g->nr_lanes) {
 		struct evp_lane *l = g->lane[i];
