@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -249,6 +250,13 @@ int evp_control_connect(const char *path, int *fd)
 	}
 	*fd = s;
 	return 0;
+}
+
+bool evp_is_hung_up(int fd)
+{
+	struct pollfd p = {.fd = fd};
+
+	return poll(&p, 1, 0) == 1 && p.revents & (POLLHUP | POLLERR);
 }
 
 /* The answer must be a @type, and no shorter than @len. */

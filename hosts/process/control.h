@@ -19,6 +19,9 @@
  */
 int evp_control_connect(const char *path, int *fd);
 
+/* Has the other end of @fd hung up?  Costs one poll(2). */
+bool evp_is_hung_up(int fd);
+
 /* Say HELLO; @broker_pid may be NULL. */
 int evp_control_hello(int fd, uint32_t *broker_pid);
 

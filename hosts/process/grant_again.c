@@ -137,13 +137,6 @@ void evp_grants_leave(struct evp_grants *h)
 	(void)pthread_mutex_unlock(&h->lock);
 }
 
-static bool is_hung_up(int fd)
-{
-	struct pollfd p = {.fd = fd};
-
-	return poll(&p, 1, 0) == 1 && p.revents & (POLLHUP | POLLERR);
-}
-
 /* How long to sleep until the next attempt; -1: until it hangs up. */
 static int attempt(struct evp_grants *h, int ms)
 {
@@ -153,7 +146,7 @@ static int attempt(struct evp_grants *h, int ms)
 	if (h->tries && (say_all(h) || !--h->tries))
 		h->tries = 0;
 	is_over = !h->s.path[0];
-	ms = h->tries || is_hung_up(h->s.fd) ? ms : -1;
+	ms = h->tries || evp_is_hung_up(h->s.fd) ? ms : -1;
 	evp_grants_leave(h);
 	return is_over ? -2 : ms;
 }

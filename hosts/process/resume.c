@@ -20,7 +20,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,13 +77,6 @@ int evp_session_open(struct evp_session *s, const struct evp_options *o)
 
 /* --- going there ------------------------------------------------------------ */
 
-static bool is_hung_up(int fd)
-{
-	struct pollfd p = {.fd = fd};
-
-	return poll(&p, 1, 0) == 1 && p.revents & (POLLHUP | POLLERR);
-}
-
 /* It threw us out itself. */
 static bool is_unwanted(struct evp_session *s, uint64_t broker)
 {
@@ -100,7 +92,7 @@ void evp_session_resume(struct evp_session *s)
 	uint32_t domid;
 	int fd;
 
-	if (!s->path[0] || !is_hung_up(s->fd) ||
+	if (!s->path[0] || !evp_is_hung_up(s->fd) ||
 	    evp_control_hold(s->path, s->domid, s->name, &fd, &domid, &broker))
 		return;
 	if (!is_unwanted(s, broker) && dup3(fd, s->fd, O_CLOEXEC) >= 0) {

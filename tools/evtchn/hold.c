@@ -11,24 +11,17 @@
  * wanted it to be gone.
  */
 #include <fcntl.h>
-#include <poll.h>
 #include <unistd.h>
 
+#include "hosts/process/control.h"
 #include "broker.h"
 #include "hold.h"
-
-static bool is_hung_up(int fd)
-{
-	struct pollfd p = {.fd = fd};
-
-	return poll(&p, 1, 0) == 1 && p.revents & POLLHUP;
-}
 
 void hold_look(void *hold)
 {
 	struct hold *h = hold;
 
-	while (h->fd >= 0 && is_hung_up(h->fd)) {
+	while (h->fd >= 0 && evp_is_hung_up(h->fd)) {
 		close(h->fd);
 		h->fd = broker_was_killed(h->socket) ? h->again(h->ctx) : -1;
 		if (h->fd >= 0)
