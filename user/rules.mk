@@ -27,7 +27,8 @@ $(LIB)/libxenctrl-2010.so: $(call picobjs,$(USER_2010_SRCS) $(USER_2010_CTL_SRCS
 	$(call shared,libxenctrl-2010.so.1.0,libxenctrl-2010.so.1)
 
 # Of the process host, only what is needed without being a guest.
-GRANT_SRCS := $(EVP_CONTROL_SRCS) $(filter hosts/process/grant%.c,$(EVP_SRCS))
+GRANT_SRCS := $(EVP_CONTROL_SRCS) hosts/process/thread.c \
+	$(filter hosts/process/grant%.c,$(EVP_SRCS))
 $(LIB)/libxengnttab.so: $(call picobjs,$(USER_GNTTAB_SRCS) $(GRANT_SRCS)) \
 		user/libxengnttab.map
 	$(call shared,libxengnttab.so.1.2,libxengnttab.so.1)

@@ -21,7 +21,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -29,6 +28,8 @@
 
 #include <evg/platform.h>
 #include <evp/evp.h>
+
+#include "../hosts/process/thread.h"
 
 /* --- the descriptor --------------------------------------------------------- */
 
@@ -132,18 +133,13 @@ static void *collect(void *arg)
 	return NULL;
 }
 
-/* Lock held.  Signals are the program's own business. */
+/* Lock held. */
 static int start_collector(struct evu_process *p)
 {
-	sigset_t all, old;
-	int rc;
+	int rc = evp_thread_start(&p->collector, collect, p);
 
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&p->collector, NULL, collect, p);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	p->collected = !rc;
-	return -rc;
+	return rc;
 }
 
 int evu_process_fd(struct xenevtchn_handle *h)

@@ -16,12 +16,12 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "grant.h"
+#include "thread.h"
 
 #define FIRST_MS 10
 #define LAST_MS	 320
@@ -174,19 +174,6 @@ static void *keep(void *arg)
 	}
 }
 
-/* Signals are the program's threads' business. */
-static int start_thread(struct evp_grants *h)
-{
-	sigset_t all, old;
-	int rc;
-
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&h->keeper, NULL, keep, h);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return rc;
-}
-
 /* Without one it is said at the next call. */
 void evp_keeper_start(struct evp_grants *h)
 {
@@ -196,7 +183,7 @@ void evp_keeper_start(struct evp_grants *h)
 	if (h->stop < 0)
 		return;
 	h->pid = getpid();
-	if (!start_thread(h))
+	if (!evp_thread_start(&h->keeper, keep, h))
 		return;
 	(void)close(h->stop);
 	h->stop = -1;

@@ -17,12 +17,12 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "guest.h"
+#include "thread.h"
 
 #define NR_EVENTS  16
 #define MAX_ROUNDS 16
@@ -90,19 +90,6 @@ static void *listen_to_bells(void *arg)
 	return NULL;
 }
 
-/* It takes no signals: they are for the program's threads. */
-static int start_thread(struct evp_guest *g)
-{
-	sigset_t all, before;
-	int rc;
-
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&g->listener, NULL, listen_to_bells, g);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -rc;
-}
-
 int evp_listener_start(struct evp_guest *g)
 {
 	struct epoll_event ev = {.events = EPOLLIN | EPOLLET,
@@ -115,7 +102,7 @@ int evp_listener_start(struct evp_guest *g)
 	/* Upcalls by signal: armed from the start. */
 	evp_guarded_collect(g);
 	g->pid = getpid();
-	rc = start_thread(g);
+	rc = evp_thread_start(&g->listener, listen_to_bells, g);
 	g->listening = !rc;
 	return rc;
 }

@@ -35,6 +35,7 @@ EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/sched.c \
 	hosts/process/storm.c \
 	hosts/process/takeover.c \
+	hosts/process/thread.c \
 	hosts/process/timer.c \
 	hosts/process/trace.c \
 	hosts/process/upcall.c \
