@@ -322,6 +322,18 @@ int evp_control_hello(int fd, uint32_t *broker_pid)
 	return rc;
 }
 
+int evp_control_open(const char *path, int *fd, uint32_t *broker_pid)
+{
+	int rc = evp_control_connect(path, fd);
+
+	if (rc)
+		return rc;
+	rc = evp_control_hello(*fd, broker_pid);
+	if (rc)
+		(void)close(*fd);
+	return rc;
+}
+
 bool evp_is_name(const char *name)
 {
 	size_t i;
@@ -373,13 +385,11 @@ int evp_control_reserve_at(int fd, uint32_t want, const char *name,
 int evp_control_hold(const char *path, uint32_t want, const char *name, int *fd,
 		     uint32_t *domid, uint64_t *broker)
 {
-	int rc = evp_control_connect(path, fd);
+	int rc = evp_control_open(path, fd, NULL);
 
 	if (rc)
 		return rc;
-	rc = evp_control_hello(*fd, NULL);
-	if (!rc)
-		rc = evp_control_reserve_at(*fd, want, name, domid, broker);
+	rc = evp_control_reserve_at(*fd, want, name, domid, broker);
 	if (rc)
 		(void)close(*fd);
 	return rc;

@@ -38,6 +38,12 @@ int evp_control_reserve(int fd, uint32_t want, const char *name,
 int evp_control_reserve_at(int fd, uint32_t want, const char *name,
 			   uint32_t *domid, uint64_t *broker);
 
+/*
+ * Connect to the broker at @path and say HELLO.  As the two; @fd is closed again
+ * when that fails.
+ */
+int evp_control_open(const char *path, int *fd, uint32_t *broker_pid);
+
 /* All of it: connect to @path, say HELLO, hold a domain. */
 int evp_control_hold(const char *path, uint32_t want, const char *name, int *fd,
 		     uint32_t *domid, uint64_t *broker);

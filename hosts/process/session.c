@@ -56,18 +56,6 @@ int evp_find_domain(const struct evp_options *o, uint32_t *domid)
 
 /* --- connecting ------------------------------------------------------------- */
 
-static int connect_path(const char *path, int *fd)
-{
-	int rc = evp_control_connect(path, fd);
-
-	if (rc)
-		return rc;
-	rc = evp_control_hello(*fd, NULL);
-	if (rc)
-		(void)close(*fd);
-	return rc;
-}
-
 /* The session's broker was killed: `evtchn run` says where another one is. */
 static int connect_successor(int *fd, int rc)
 {
@@ -76,7 +64,7 @@ static int connect_successor(int *fd, int rc)
 
 	if (rc != -ECONNRESET || !path || !*path || !domain || !*domain)
 		return rc;
-	return connect_path(path, fd);
+	return evp_control_open(path, fd, NULL);
 }
 
 static int connect_default(int *fd)
@@ -93,12 +81,13 @@ static int connect_default(int *fd)
 		return rc ? connect_successor(fd, rc) : 0;
 	}
 	rc = evp_default_socket(path, sizeof(path), false);
-	return rc ? rc : connect_path(path, fd);
+	return rc ? rc : evp_control_open(path, fd, NULL);
 }
 
 int evp_connect(const char *socket, int *fd)
 {
-	return socket ? connect_path(socket, fd) : connect_default(fd);
+	return socket ? evp_control_open(socket, fd, NULL)
+		      : connect_default(fd);
 }
 
 /* --- sessions --------------------------------------------------------------- */

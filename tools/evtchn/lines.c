@@ -103,15 +103,11 @@ static bool tell(const char *command, const struct lines *l, const char *socket,
 
 	if (!l->count)
 		return true;
-	if (evp_control_connect(socket, &fd)) {
+	if (evp_control_open(socket, &fd, NULL)) {
 		cli_error(command, "%s", evp_error());
 		return false;
 	}
-	ok = !evp_control_hello(fd, NULL);
-	if (ok)
-		ok = make_all(command, fd, l, domid, again);
-	else
-		cli_error(command, "%s", evp_error());
+	ok = make_all(command, fd, l, domid, again);
 	close(fd);
 
 	return ok;

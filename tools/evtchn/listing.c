@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <unistd.h>
 
@@ -74,12 +73,8 @@ static int fetch_ports(int fd, struct listing *l)
 
 int listing_fetch(int fd, struct listing *l)
 {
-	int rc;
+	int rc = fetch_domains(fd, l);
 
-	memset(l, 0, sizeof(*l));
-	rc = evp_control_hello(fd, &l->broker_pid);
-	if (!rc)
-		rc = fetch_domains(fd, l);
 	if (!rc)
 		rc = fetch_ports(fd, l);
 
@@ -90,7 +85,8 @@ bool listing_get(const char *command, const char *socket, struct listing *l)
 {
 	int fd, rc;
 
-	if (!socket_connect(command, socket, &fd))
+	*l = (struct listing){.broker_pid = 0};
+	if (!socket_open(command, socket, &fd, &l->broker_pid))
 		return false;
 	rc = listing_fetch(fd, l);
 	close(fd);

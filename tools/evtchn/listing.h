@@ -19,8 +19,9 @@ struct listing {
 };
 
 /*
- * Ask the broker at @fd, which was just connected.  0, or -errno with a line
- * left in evp_error().  listing_free() also after a failure.
+ * Fill @l, which is empty but for the pid, with what the broker at @fd says.
+ * 0, or -errno with a line left in evp_error().  listing_free() also after a
+ * failure.
  *
  * Domains come first: a port of a domain that was born between the two
  * questions is left out.

@@ -109,7 +109,7 @@ bool sample_take(const char *command, const char *socket, struct sample *s)
 	int fd, rc;
 
 	*s = (struct sample){.ns = 0};
-	if (!socket_connect(command, socket, &fd))
+	if (!socket_open(command, socket, &fd, &s->l.broker_pid))
 		return false;
 	rc = take(s, fd);
 	close(fd);

@@ -177,12 +177,11 @@ static bool is_held(const char *socket, uint32_t domid)
 {
 	struct evp_domain_entry e[EVP_DOMAINS_PER_PAGE];
 	uint32_t cursor = domid;
-	int fd, n = 0;
+	int fd, n;
 
-	if (evp_control_connect(socket, &fd))
+	if (evp_control_open(socket, &fd, NULL))
 		return false;
-	if (!evp_control_hello(fd, NULL))
-		n = evp_control_domains(fd, &cursor, e, EVP_DOMAINS_PER_PAGE);
+	n = evp_control_domains(fd, &cursor, e, EVP_DOMAINS_PER_PAGE);
 	close(fd);
 
 	return n > 0 && e[0].domid == domid;

@@ -74,9 +74,10 @@ int socket_path(const char *command, const char *given,
 	return 0;
 }
 
-bool socket_connect(const char *command, const char *path, int *fd)
+bool socket_open(const char *command, const char *path, int *fd,
+		 uint32_t *broker_pid)
 {
-	int rc = evp_control_connect(path, fd);
+	int rc = evp_control_open(path, fd, broker_pid);
 
 	if (rc == -ENOENT || rc == -ECONNREFUSED)
 		cli_error(command, "no broker at '%s'; 'evtchn run' starts one",

@@ -4,6 +4,7 @@
 #define EVTCHN_SOCKET_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/un.h>
 
 #define SOCKET_PATH_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
@@ -17,9 +18,10 @@ int socket_path(const char *command, const char *given,
 		char path[SOCKET_PATH_MAX]);
 
 /*
- * Connect to the broker at @path, which is not started.  @fd is to be said hello
- * to.  False, with a message printed: it failed.
+ * evp_control_open(): the broker at @path, which is not started.  @broker_pid may
+ * be NULL.  False, with a message printed: it failed.
  */
-bool socket_connect(const char *command, const char *path, int *fd);
+bool socket_open(const char *command, const char *path, int *fd,
+		 uint32_t *broker_pid);
 
 #endif /* EVTCHN_SOCKET_H */

@@ -238,11 +238,9 @@ static int ask(const struct request *r,
 {
 	int fd, rc;
 
-	if (!socket_connect(r->command, r->socket, &fd))
+	if (!socket_open(r->command, r->socket, &fd, NULL))
 		return -ENOTCONN;
-	rc = evp_control_hello(fd, NULL);
-	if (!rc)
-		rc = question(fd, r->virq, r->domid);
+	rc = question(fd, r->virq, r->domid);
 	close(fd);
 	if (rc < 0)
 		cli_error(r->command, "%s", evp_error());
