@@ -125,12 +125,12 @@ void evp_on_ring(struct evp_guest *g, uint64_t lane)
 	if (l && l->out)
 		evb_u32_store_relaxed(&g->rung_from,
 				      evb_u32_load_relaxed(&l->in->rung_from));
-	if (l)
+	if (l) {
 		evp_lane_heat(g, l);
-	if (l)
 		evp_looked(g, l, false); /* what is in it makes up for it */
-	else if (lane != EVP_RETRY_TAG)
+	} else if (lane != EVP_RETRY_TAG) {
 		g->news = true; /* the socket, or a lane it will tell of */
+	}
 	if (!lane)
 		g->look_at = 0;
 }
