@@ -252,6 +252,17 @@ int evp_control_connect(const char *path, int *fd)
 	return 0;
 }
 
+bool evp_is_seqpacket(int fd)
+{
+	int domain = 0, type = 0;
+	socklen_t len = sizeof(int);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) &&
+	       domain == AF_UNIX &&
+	       !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) &&
+	       type == SOCK_SEQPACKET;
+}
+
 bool evp_is_hung_up(int fd)
 {
 	struct pollfd p = {.fd = fd};
@@ -395,17 +406,6 @@ int evp_control_hold(const char *path, uint32_t want, const char *name, int *fd,
 	return rc;
 }
 
-static bool is_session(int fd)
-{
-	int domain = 0, type = 0;
-	socklen_t len = sizeof(int);
-
-	return !getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) &&
-	       domain == AF_UNIX &&
-	       !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) &&
-	       type == SOCK_SEQPACKET;
-}
-
 /* The WELCOME of an ADOPT comes with the connection. */
 static int receive_adopted(int from, int *fd)
 {
@@ -429,7 +429,7 @@ int evp_control_adopt(int session, int *fd)
 	int pair[2];
 	int rc;
 
-	if (!is_session(session))
+	if (!evp_is_seqpacket(session))
 		return evp_fail(-EINVAL,
 				"descriptor %d (EVTCHN_FD) is no "
 				"session of `evtchn run`",

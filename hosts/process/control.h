@@ -19,6 +19,9 @@
  */
 int evp_control_connect(const char *path, int *fd);
 
+/* A socket that may be a connection to a broker. */
+bool evp_is_seqpacket(int fd);
+
 /* Has the other end of @fd hung up?  Costs one poll(2). */
 bool evp_is_hung_up(int fd);
 

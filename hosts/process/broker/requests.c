@@ -201,17 +201,6 @@ static void on_claim(struct evd_conn *c, const union request *m,
 
 /* --- connections ------------------------------------------------------------ */
 
-static bool is_seqpacket(int fd)
-{
-	int domain = 0, type = 0;
-	socklen_t len = sizeof(int);
-
-	return !getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) &&
-	       domain == AF_UNIX &&
-	       !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) &&
-	       type == SOCK_SEQPACKET;
-}
-
 /*
  * A connection for who sent @fd.  Not @fd itself: others may have it as well,
  * and keep it locked, so that we would wait.
@@ -246,7 +235,7 @@ static void on_adopt(struct evd_conn *c, const union request *m,
 	struct evd_conn *child;
 	char text[EVP_TEXT_MAX];
 
-	if (p->nr_fds != 1 || !is_seqpacket(p->fd[0])) {
+	if (p->nr_fds != 1 || !evp_is_seqpacket(p->fd[0])) {
 		evd_doom(c, "bad ADOPT");
 		return;
 	}
