@@ -41,16 +41,7 @@ bool evd_virq_is_of_vcpu(uint32_t virq)
 
 static bool is_global(uint32_t virq)
 {
-	switch (virq) {
-	case VIRQ_TIMER:
-	case VIRQ_DEBUG:
-	case VIRQ_XENOPROF:
-	case VIRQ_XENPMU:
-	case VIRQ_ARGO:
-		return false;
-	default: /* a number, not a state */
-		return true;
-	}
+	return !evd_virq_is_of_vcpu(virq) && virq != VIRQ_ARGO;
 }
 
 static uint32_t is_bound(const struct evc_vcpu *v, uint32_t virq)
