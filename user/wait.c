@@ -23,12 +23,12 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <evg/platform.h>
 #include <evp/evp.h>
 
+#include "../hosts/process/clock.h"
 #include "../hosts/process/thread.h"
 
 /* --- the descriptor --------------------------------------------------------- */
@@ -156,14 +156,6 @@ int evu_process_fd(struct xenevtchn_handle *h)
 
 /* --- pending ---------------------------------------------------------------- */
 
-static int64_t now(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
-}
-
 /* Take what is there.  True: @port, or there is a collector now.  Lock held. */
 static bool look_locked(struct evu_process *p, int *port)
 {
@@ -204,11 +196,11 @@ static bool look_long(struct evu_process *p, int *port)
 	evu_leave(p);
 	if (!ns || done)
 		return done;
-	end = now() + ns;
+	end = evp_now() + ns;
 	do {
 		evg_plat_relax();
 		done = look(p, port);
-	} while (!done && now() < end);
+	} while (!done && evp_now() < end);
 	evu_enter(p);
 	evp_look_done(p->g, done);
 	evu_leave(p);

@@ -8,13 +8,12 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <time.h>
 
 #include <evp/evp.h>
 
+#include "clock.h"
 #include "control.h"
 
-#define NS_PER_S  INT64_C(1000000000)
 #define NS_PER_MS INT64_C(1000000)
 
 static void init(struct evp_port_req *m, enum evp_port_op op, uint32_t domid,
@@ -46,13 +45,11 @@ int evp_control_port(int fd, enum evp_port_op op, uint32_t domid, uint32_t port,
 /* How long poll(2) is to wait: in the last millisecond not at all too short. */
 static int ms_until(int64_t deadline)
 {
-	struct timespec ts;
 	int64_t left;
 
 	if (deadline == INT64_MAX)
 		return -1;
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	left = deadline - (ts.tv_sec * NS_PER_S + ts.tv_nsec);
+	left = deadline - evp_now();
 	if (left <= 0)
 		return 0;
 	left = (left + NS_PER_MS - 1) / NS_PER_MS;

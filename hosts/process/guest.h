@@ -51,6 +51,7 @@
 
 #include <pthread.h>
 
+#include "clock.h"
 #include "control.h"
 #include "counts.h"
 #include "doze.h"
@@ -440,8 +441,6 @@ bool evp_is_alone(const struct evp_guest *g);
 #define EVP_RING_TIMER (UINT64_MAX - 2)
 
 #define EVP_SPINS_PER_LOOK 16 /* turns between two looks at the clock */
-
-int64_t evp_now(void); /* CLOCK_MONOTONIC, ns */
 
 /* @ts: what is left until @deadline; NULL is returned when there is none. */
 struct timespec *evp_left_until(int64_t deadline, struct timespec *ts);

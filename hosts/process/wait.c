@@ -225,14 +225,6 @@ void evp_collect(struct evp_guest *g)
 
 /* --- sleeping --------------------------------------------------------------- */
 
-int64_t evp_now(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
-}
-
 /* Lanes that are shut for a moment, and no descriptor or memory for its end. */
 static bool is_without_timer(const struct evp_guest *g)
 {

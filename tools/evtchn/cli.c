@@ -11,7 +11,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -167,13 +166,4 @@ bool cli_has_colour(FILE *stream)
 	const char *no_colour = getenv("NO_COLOR");
 
 	return isatty(fileno(stream)) && !(no_colour && *no_colour);
-}
-
-int64_t cli_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-
-	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
 }

@@ -41,9 +41,6 @@ bool cli_duration(const char *command, const char *text, int64_t *ns);
 bool cli_number(const char *command, const char *what, const char *text,
 		uint32_t max, uint32_t *number);
 
-/* CLOCK_MONOTONIC, in ns. */
-int64_t cli_now(void);
-
 /*
  * Flush stdout.  False, with a message printed, when not all of it could be
  * written.

@@ -13,6 +13,7 @@
 
 #include <evp/evp.h>
 
+#include "hosts/process/clock.h"
 #include "cli.h"
 #include "commands.h"
 #include "port.h"
@@ -77,7 +78,7 @@ static int notify(const struct session *s, const struct port_request *r,
 		  uint32_t port, struct evp_port_entry *e)
 {
 	const struct timespec pause = {.tv_nsec = PAUSE_NS};
-	int64_t end = cli_now() + (r->timeout < 0 ? PATIENCE_NS : r->timeout);
+	int64_t end = evp_now() + (r->timeout < 0 ? PATIENCE_NS : r->timeout);
 	int rc;
 
 	if (r->remote < 0)
@@ -86,7 +87,7 @@ static int notify(const struct session *s, const struct port_request *r,
 	for (;;) {
 		rc = evp_control_port(s->fd, EVP_PORT_NOTIFY,
 				      (uint32_t)r->remote, port, r->arg[0], e);
-		if (!is_worth_another(rc) || cli_now() >= end)
+		if (!is_worth_another(rc) || evp_now() >= end)
 			return rc;
 		nanosleep(&pause, NULL);
 	}

@@ -12,6 +12,7 @@
 
 #include <evp/evp.h>
 
+#include "hosts/process/clock.h"
 #include "hosts/process/control.h"
 #include "broker.h"
 #include "cli.h"
@@ -25,14 +26,14 @@
 /* A socket that is replaced is away for a moment, too. */
 static int await(const char *command, const struct session *s)
 {
-	int64_t nap = FIRST_NS, end = cli_now() + PATIENCE_NS;
+	int64_t nap = FIRST_NS, end = evp_now() + PATIENCE_NS;
 	uint32_t domid;
 	int fd, rc;
 
 	for (;;) {
 		rc = evp_control_hold(s->socket, s->domid, command, &fd, &domid,
 				      NULL);
-		if (!session_is_nobody(rc) || cli_now() >= end)
+		if (!session_is_nobody(rc) || evp_now() >= end)
 			break;
 		nanosleep(&(struct timespec){.tv_nsec = nap}, NULL);
 		nap = nap < LAST_NS ? 2 * nap : LAST_NS;

@@ -13,6 +13,7 @@
 
 #include <evp/evp.h>
 
+#include "hosts/process/clock.h"
 #include "hosts/process/counts.h"
 #include "hosts/process/lane.h"
 #include "cli.h"
@@ -99,7 +100,7 @@ static int take(struct sample *s, int fd)
 		return evp_fail(-ENOMEM, "no memory for the counts");
 	for (size_t i = 0; i < s->l.nr_domains && !rc; i++)
 		rc = take_domain(s, fd, i);
-	s->ns = cli_now();
+	s->ns = evp_now();
 
 	return rc;
 }

@@ -13,6 +13,7 @@
 #include <abi/event_channel.h>
 #include <evp/evp.h>
 
+#include "hosts/process/clock.h"
 #include "cli.h"
 #include "commands.h"
 #include "port.h"
@@ -150,7 +151,7 @@ static int get_port(struct session *s, const struct port_request *r,
 
 static int64_t deadline_of(const struct port_request *r)
 {
-	return r->timeout < 0 ? INT64_MAX : cli_now() + r->timeout;
+	return r->timeout < 0 ? INT64_MAX : evp_now() + r->timeout;
 }
 
 /* One event, as evp_control_wait(), whichever broker has it. */

@@ -32,9 +32,9 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../clock.h"
 #include "broker.h"
 #include "kept.h"
 #include "state.h"
@@ -146,10 +146,7 @@ void evd_half_lose(struct evd_port *p)
 
 int64_t evd_now_ms(void)
 {
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
+	return evp_now() / 1000000;
 }
 
 static void expect(struct evd_port *p, const struct evp_claim *m)
@@ -564,10 +561,7 @@ void evd_reclaimed(struct evd_port *p, const struct evp_claim *m, bool parked)
 /* No two brokers of one machine have, or use, the same numbers. */
 void evd_number_broker(struct evd_broker *b)
 {
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	b->id = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	b->id = (uint64_t)evp_now();
 	b->last_id = b->id;
 	/* Odd.  Without random numbers (an early boot) it is only unlikely. */
 	if (getrandom(&multiplier, sizeof(multiplier), GRND_NONBLOCK) < 0)
