@@ -19,6 +19,12 @@
  */
 int evp_control_connect(const char *path, int *fd);
 
+/*
+ * The absolute form of @name: a directory can be changed.  False: there is none
+ * for a socket (it is too long, or empty), and @path is "".
+ */
+bool evp_absolute_path(const char *name, char path[EVP_PATH_MAX]);
+
 /* A socket that may be a connection to a broker. */
 bool evp_is_seqpacket(int fd);
 

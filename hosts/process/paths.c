@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the broker's socket is when nobody says so.
+ * Where the broker's socket is: when nobody says so, and from another directory.
  *
  * Programs, the command line and the broker agree on it by calling the same
  * function.  The directory in /tmp is checked each time: whoever owns it
@@ -70,4 +70,18 @@ int evp_default_socket(char *path, size_t size, bool create)
 		return put(path, size, env, "/evtchnd.sock");
 	rc = private_dir(dir, sizeof(dir), create);
 	return rc ? rc : put(path, size, dir, "/evtchnd.sock");
+}
+
+bool evp_absolute_path(const char *name, char path[EVP_PATH_MAX])
+{
+	char cwd[EVP_PATH_MAX] = "";
+	int n;
+
+	path[0] = 0;
+	if (!*name || (*name != '/' && !getcwd(cwd, sizeof(cwd))))
+		return false;
+	n = snprintf(path, EVP_PATH_MAX, "%s%s%s", cwd, *cwd ? "/" : "", name);
+	if (n >= EVP_PATH_MAX)
+		path[0] = 0;
+	return path[0];
 }

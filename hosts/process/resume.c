@@ -21,7 +21,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -29,20 +28,6 @@
 #include "session.h"
 
 /* --- where it will be ------------------------------------------------------- */
-
-/* The program may change its directory; "" if that is too long. */
-static void make_absolute(const char *name, char *path)
-{
-	char cwd[PATH_MAX] = "";
-	int n;
-
-	path[0] = 0;
-	if (!*name || (*name != '/' && !getcwd(cwd, sizeof(cwd))))
-		return;
-	n = snprintf(path, EVP_PATH_MAX, "%s%s%s", cwd, *cwd ? "/" : "", name);
-	if (n >= EVP_PATH_MAX)
-		path[0] = 0;
-}
 
 /* With an inherited session only `evtchn run` knows. */
 static void find_place(const struct evp_options *o, char *path)
@@ -52,11 +37,11 @@ static void find_place(const struct evp_options *o, char *path)
 	char name[PATH_MAX] = "";
 
 	if (o->socket)
-		make_absolute(o->socket, path);
+		(void)evp_absolute_path(o->socket, path);
 	else if (session && *session)
-		make_absolute(env ? env : "", path);
+		(void)evp_absolute_path(env ? env : "", path);
 	else if (!evp_default_socket(name, sizeof(name), false))
-		make_absolute(name, path);
+		(void)evp_absolute_path(name, path);
 	else
 		path[0] = 0;
 }

@@ -8,10 +8,7 @@
  * broker had just left.
  */
 #include <errno.h>
-#include <limits.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <evp/evp.h>
 
@@ -19,20 +16,6 @@
 #include "cli.h"
 #include "commands.h"
 #include "socket.h"
-
-/* Join the working directory and @path.  False: it does not fit. */
-static bool make_absolute(const char *path, char result[SOCKET_PATH_MAX])
-{
-	char cwd[PATH_MAX] = "";
-	int length;
-
-	if (path[0] != '/' && !getcwd(cwd, sizeof(cwd)))
-		return false;
-	length = snprintf(result, SOCKET_PATH_MAX, "%s%s%s", cwd,
-			  path[0] == '/' ? "" : "/", path);
-
-	return length >= 0 && (size_t)length < SOCKET_PATH_MAX;
-}
 
 static bool is_something_else(const char *path)
 {
@@ -57,7 +40,7 @@ int socket_path(const char *command, const char *given,
 				   "--socket out for the default");
 		return EXIT_MISUSE;
 	}
-	if (!make_absolute(given, path)) {
+	if (!evp_absolute_path(given, path)) {
 		cli_error(command,
 			  "the socket's path '%s' is too long: at most %zu "
 			  "bytes, counted from /",
