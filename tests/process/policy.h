@@ -42,20 +42,6 @@ static inline void start_with(const char *text)
 	start_broker(&broker);
 }
 
-static inline int make_dir(void **state)
-{
-	(void)state;
-	(void)snprintf(broker.dir, sizeof(broker.dir), "/tmp/evp-test-XXXXXX");
-	if (!mkdtemp(broker.dir))
-		return -1;
-	(void)snprintf(broker.path, sizeof(broker.path), "%s/sock", broker.dir);
-	(void)unsetenv("EVTCHN_FD");
-	(void)unsetenv("EVTCHN_DOMAIN");
-	(void)setenv("EVTCHN_SOCKET", broker.path, 1);
-	(void)alarm(TIME_LIMIT);
-	return 0;
-}
-
 /* --- other users --------------------------------------------------------------- */
 
 static inline void become(uid_t uid)

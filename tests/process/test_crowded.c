@@ -47,16 +47,9 @@ static bool copy_evtchnd(void)
 
 static int set_up_crowded(void **state)
 {
-	(void)state;
-	(void)snprintf(broker.dir, sizeof(broker.dir), "/tmp/evp-test-XXXXXX");
-	if (!mkdtemp(broker.dir) || !copy_evtchnd() ||
+	if (make_dir(state) || !copy_evtchnd() ||
 	    chown(broker.dir, NOBODY, NOBODY))
 		return -1;
-	(void)snprintf(broker.path, sizeof(broker.path), "%s/sock", broker.dir);
-	(void)unsetenv("EVTCHN_FD");
-	(void)unsetenv("EVTCHN_DOMAIN");
-	(void)setenv("EVTCHN_SOCKET", broker.path, 1);
-	(void)alarm(TIME_LIMIT);
 	prepare_broker = prepare;
 	start_broker(&broker);
 	return 0;
