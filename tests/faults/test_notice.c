@@ -5,42 +5,15 @@
  */
 #include <poll.h>
 
-#include "tests/process/harness.h"
+#include "pair.h"
 
 /* --- how a peer may end ---------------------------------------------------- */
-
-struct pair {
-	struct evp_guest *front, *back;
-	evtchn_port_t port, back_port;
-	uint64_t events, back_events;
-};
-
-/* Two connected domains in this process; only the front end counts. */
-static void connect_pair(struct pair *p)
-{
-	*p = (struct pair){.front = attach(1), .back = attach(2)};
-	p->port = open_unbound(p->front, 2, count_event, &p->events);
-	p->back_port =
-		open_bound(p->back, 1, p->port, count_event, &p->back_events);
-}
-
-static void rebind(struct pair *p)
-{
-	p->back_port =
-		open_bound(p->back, 1, p->port, count_event, &p->back_events);
-}
 
 static void wait_notice(struct pair *p, uint64_t want)
 {
 	wait_count(p->front, &p->events, want);
 	assert_int_equal(p->events, want);
 	assert_int_equal(status_of(p->front, p->port), EVTCHNSTAT_unbound);
-}
-
-static void disconnect_pair(struct pair *p)
-{
-	evp_detach(p->front);
-	evp_detach(p->back);
 }
 
 static void peer_that_closes_is_an_event(void **state)
@@ -157,10 +130,10 @@ static void notice_holds_for_the_next_peer_until_it_is_off(void **state)
 	assert_int_equal(evp_watch_peer(p.front, p.port, true), 0);
 	assert_int_equal(evg_close(evp_evg(p.back), p.back_port), 0);
 	wait_notice(&p, 1);
-	rebind(&p);
+	bind_back(&p);
 	assert_int_equal(evg_close(evp_evg(p.back), p.back_port), 0);
 	wait_notice(&p, 2);
-	rebind(&p);
+	bind_back(&p);
 	assert_int_equal(evp_watch_peer(p.front, p.port, false), 0);
 	assert_int_equal(evg_close(evp_evg(p.back), p.back_port), 0);
 	await_status(p.front, p.port, EVTCHNSTAT_unbound);
@@ -182,7 +155,7 @@ static void new_port_is_not_watched(void **state)
 	assert_int_equal(evg_close(evp_evg(p.front), p.port), 0);
 	p.port = open_unbound(p.front, 2, count_event, &p.events);
 	assert_int_equal(p.port, old);
-	rebind(&p);
+	bind_back(&p);
 	assert_int_equal(evg_close(evp_evg(p.back), p.back_port), 0);
 	await_status(p.front, p.port, EVTCHNSTAT_unbound);
 	(void)evp_poll(p.front);

@@ -2,34 +2,19 @@
 /* Ports are closed while there is no broker. */
 #include <xenevtchn.h>
 
-#include "tests/process/harness.h"
+#include "pair.h"
 
 #include "hosts/process/guest.h"
 
-struct pair {
-	struct evp_guest *front, *back;
-	evtchn_port_t port, back_port;
-	uint64_t events, back_events;
-};
-
-static void connect_pair(struct pair *p, bool watched)
+/* Nothing is left to be read; @watched: the back end hears of the front's end. */
+static void quiet_pair(struct pair *p, bool watched)
 {
-	*p = (struct pair){.front = attach(1), .back = attach(2)};
-	p->port = open_unbound(p->front, 2, count_event, &p->events);
-	p->back_port =
-		open_bound(p->back, 1, p->port, count_event, &p->back_events);
-	wait_count(p->back, &p->back_events, 1);
+	join_pair(p);
 	if (watched)
 		CHECK(evp_watch_peer(p->back, p->back_port, true) == 0);
 	(void)evp_poll(p->front);
 	(void)evp_poll(p->back);
 	p->back_events = 0;
-}
-
-static void disconnect_pair(struct pair *p)
-{
-	evp_detach(p->front);
-	evp_detach(p->back);
 }
 
 /* Asking is what it takes to be taken back. */
@@ -55,7 +40,7 @@ static void closed_port_is_not_claimed(void **state)
 	struct pair p;
 
 	(void)state;
-	connect_pair(&p, false);
+	quiet_pair(&p, false);
 	kill_broker();
 	assert_int_equal(evg_close(evp_evg(p.front), p.port), 0);
 	start_broker(&broker);
@@ -73,7 +58,7 @@ static void peer_hears_of_it_without_a_broker(void **state)
 	struct pair p;
 
 	(void)state;
-	connect_pair(&p, true);
+	quiet_pair(&p, true);
 	kill_broker();
 	assert_int_equal(evg_notify(evp_evg(p.front), p.port), 0);
 	assert_int_equal(evg_close(evp_evg(p.front), p.port), 0);
@@ -100,7 +85,7 @@ static void who_is_about_to_sleep_hears_of_it(void **state)
 	struct pair p;
 
 	(void)state;
-	connect_pair(&p, true);
+	quiet_pair(&p, true);
 	kill_broker();
 	notice_death(p.front);
 	notice_death(p.back);
@@ -121,7 +106,7 @@ static void who_is_about_to_sleep_hears_of_leaving(void **state)
 	struct pair p;
 
 	(void)state;
-	connect_pair(&p, true);
+	quiet_pair(&p, true);
 	kill_broker();
 	notice_death(p.front);
 	notice_death(p.back);
@@ -176,7 +161,7 @@ static void event_before_the_close_is_delivered(void **state)
 	struct pair p;
 
 	(void)state;
-	connect_pair(&p, false);
+	quiet_pair(&p, false);
 	kill_broker();
 	assert_int_equal(evg_notify(evp_evg(p.front), p.port), 0);
 	assert_int_equal(evg_close(evp_evg(p.front), p.port), 0);
@@ -195,7 +180,7 @@ static void others_of_the_lane_go_on(void **state)
 	struct pair p;
 
 	(void)state;
-	connect_pair(&p, true);
+	quiet_pair(&p, true);
 	port = open_unbound(p.front, 2, count_event, &here);
 	back_port = open_bound(p.back, 1, port, count_event, &there);
 	wait_count(p.back, &there, 1);
@@ -263,7 +248,7 @@ static void end_that_came_first_hears_of_it_from_the_broker(void **state)
 	struct pair p;
 
 	(void)state;
-	connect_pair(&p, true);
+	quiet_pair(&p, true);
 	kill_broker();
 	start_broker(&broker);
 	assert_int_equal(status_after(p.back, p.back_port), EVTCHNSTAT_unbound);

@@ -7,7 +7,7 @@
 
 #include <abi/xen.h>
 
-#include "tests/process/harness.h"
+#include "pair.h"
 
 #include "hosts/process/guest.h"
 #include "hosts/process/session.h"
@@ -36,27 +36,6 @@ static struct evtchn_status full_status(struct evp_guest *g, evtchn_port_t port)
 }
 
 /* --- two domains in this process ------------------------------------------- */
-
-struct pair {
-	struct evp_guest *front, *back;
-	evtchn_port_t port, back_port;
-	uint64_t events, back_events;
-};
-
-static void connect_pair(struct pair *p)
-{
-	*p = (struct pair){.front = attach(1), .back = attach(2)};
-	p->port = open_unbound(p->front, 2, count_event, &p->events);
-	p->back_port =
-		open_bound(p->back, 1, p->port, count_event, &p->back_events);
-	wait_count(p->back, &p->back_events, 1);
-}
-
-static void disconnect_pair(struct pair *p)
-{
-	evp_detach(p->front);
-	evp_detach(p->back);
-}
 
 /* Both ways, and by the lane: no broker is asked. */
 static void expect_connected(struct pair *p)
@@ -107,7 +86,7 @@ static void connected_ports_come_back(void **state)
 	struct pair p;
 
 	(void)state;
-	connect_pair(&p);
+	join_pair(&p);
 	restart_broker();
 	expect_connected(&p); /* nobody has noticed yet */
 	rejoin_pair(&p);
@@ -120,7 +99,7 @@ static void and_again_and_again(void **state)
 	int i;
 
 	(void)state;
-	connect_pair(&p);
+	join_pair(&p);
 	for (i = 0; i < 5; i++) {
 		restart_broker();
 		rejoin_pair(&p);
@@ -133,7 +112,7 @@ static void two_restarts_at_once(void **state)
 	struct pair p;
 
 	(void)state;
-	connect_pair(&p);
+	join_pair(&p);
 	restart_broker();
 	await_broker(p.front);
 	restart_broker();
@@ -147,14 +126,13 @@ static void closing_works_afterwards(void **state)
 	struct pair p;
 
 	(void)state;
-	connect_pair(&p);
+	join_pair(&p);
 	restart_broker();
 	rejoin_pair(&p);
 	assert_int_equal(evg_close(evp_evg(p.back), p.back_port), 0);
 	await_status(p.front, p.port, EVTCHNSTAT_unbound);
 	/* And the same ports once more. */
-	p.back_port =
-		open_bound(p.back, 1, p.port, count_event, &p.back_events);
+	bind_back(&p);
 	expect_linked(&p);
 	disconnect_pair(&p);
 }
@@ -166,7 +144,7 @@ static void no_event_is_lost_on_the_way(void **state)
 	struct pair p;
 
 	(void)state;
-	connect_pair(&p);
+	join_pair(&p);
 	kill_broker();
 	assert_int_equal(evg_notify(evp_evg(p.back), p.back_port), 0);
 	start_broker(&broker);
@@ -192,7 +170,7 @@ static void hypercall_finds_the_next_broker(void **state)
 	struct pair p;
 
 	(void)state;
-	connect_pair(&p);
+	join_pair(&p);
 	kill_broker();
 	assert_int_equal(
 		evg_alloc_unbound(evp_evg(p.front), DOMID_SELF, 2, &other),
@@ -457,7 +435,7 @@ static void last_event_of_a_dead_broker_is_taken(void **state)
 	struct pair p;
 
 	(void)state;
-	connect_pair(&p);
+	join_pair(&p);
 	assert_int_equal(evp_watch_peer(p.front, p.port, true), 0);
 	st.port = p.port;
 	evp_detach(p.back);
@@ -477,7 +455,7 @@ static void peer_that_detached_meanwhile_says_so_in_its_lane(void **state)
 	struct pair p;
 
 	(void)state;
-	connect_pair(&p);
+	join_pair(&p);
 	assert_int_equal(evp_watch_peer(p.front, p.port, true), 0);
 	kill_broker();
 	assert_int_equal(
@@ -656,7 +634,7 @@ static void taken_over_attachment_comes_back(void **state)
 	int fd;
 
 	(void)state;
-	connect_pair(&p);
+	join_pair(&p);
 	fd = evp_inherit(p.front);
 	assert_true(fd >= 0);
 	fd = dup(fd);
@@ -679,7 +657,7 @@ static void unfinished_bind_is_undone(void **state)
 	struct pair p;
 
 	(void)state;
-	connect_pair(&p);
+	join_pair(&p);
 	kill_broker();
 	p.back->chan[p.back_port].unreturned = true;
 	start_broker(&broker);
