@@ -19,12 +19,6 @@ static const char *state_file(void)
 	return name;
 }
 
-static void restart_broker(void)
-{
-	kill_broker();
-	start_broker(&broker);
-}
-
 static int hold(uint32_t domid)
 {
 	return open_session(domid, &domid);

@@ -46,12 +46,6 @@ static int eoi(struct evp_guest *g)
 				  PHYSDEVOP_eoi, &op);
 }
 
-static void restart_broker(void)
-{
-	kill_broker();
-	start_broker(&broker);
-}
-
 /* What the broker says, who is asked as others are. */
 static struct evp_port_entry ask_port(uint32_t domid, evtchn_port_t port)
 {

@@ -249,8 +249,7 @@ static void end_that_came_first_hears_of_it_from_the_broker(void **state)
 
 	(void)state;
 	quiet_pair(&p, true);
-	kill_broker();
-	start_broker(&broker);
+	restart_broker();
 	assert_int_equal(status_after(p.back, p.back_port), EVTCHNSTAT_unbound);
 	(void)evp_poll(p.back);
 	assert_int_equal(p.back_events, 0);

@@ -41,12 +41,6 @@ static volatile uint8_t *map_soon(struct evp_grants *h, uint32_t ref, int prot)
 	return addr;
 }
 
-static void restart_broker(void)
-{
-	kill_broker();
-	start_broker(&broker);
-}
-
 #define PLAIN .at = EVP_GRANT_ANYWHERE, .writable = 1
 
 static void shared_page_is_shared_again(void **state)

@@ -12,12 +12,6 @@
 #include "hosts/process/guest.h"
 #include "hosts/process/session.h"
 
-static void restart_broker(void)
-{
-	kill_broker();
-	start_broker(&broker);
-}
-
 /* Any hypercall will do to be taken back. */
 static void await_broker(struct evp_guest *g)
 {

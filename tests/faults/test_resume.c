@@ -90,8 +90,7 @@ static void and_with_the_one_after_that(void **state)
 
 	(void)state;
 	for (i = 0; i < 4; i++) {
-		kill_broker();
-		start_broker(&broker);
+		restart_broker();
 		assert_int_equal(alloc_port(h, &port), 0);
 		assert_int_equal(port, 1);
 	}
@@ -111,8 +110,7 @@ static void inherited_session_finds_it_by_its_path(void **state)
 	(void)snprintf(fd, sizeof(fd), "%d", session);
 	CHECK(!setenv("EVTCHN_FD", fd, 1));
 	h = open_calls("4");
-	kill_broker();
-	start_broker(&broker);
+	restart_broker();
 	assert_int_equal(alloc_port(h, &port), 0);
 	assert_int_equal(nr_ports(4), 1);
 	assert_int_equal(xencall_close(h), 0);
@@ -155,8 +153,7 @@ static void question_under_way_is_not_asked_again(void **state)
 	CHECK(!pthread_create(&thread, NULL, ask, &a));
 	while (!nr_waiting(xencall_fd(a.h)))
 		(void)sched_yield();
-	kill_broker();
-	start_broker(&broker);
+	restart_broker();
 	CHECK(!pthread_join(thread, NULL));
 	assert_int_equal(a.rc, -1);
 	assert_int_equal(a.error, ENOTCONN);

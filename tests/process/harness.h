@@ -245,6 +245,12 @@ static inline void kill_broker(void)
 	broker.pid = 0;
 }
 
+static inline void restart_broker(void)
+{
+	kill_broker();
+	start_broker(&broker);
+}
+
 /* --- children ----------------------------------------------------------------- */
 
 /* Two pipes: what the parent hears, what the child hears. */

@@ -293,11 +293,10 @@ no_descriptor_left_broker_sleeps_and_serves_when_one_leaves(void **state)
 
 /* --- standard streams ------------------------------------------------------------- */
 
-static void restart_broker(void (*prepare)(void))
+static void restart_prepared(void (*prepare)(void))
 {
-	kill_broker();
 	prepare_broker = prepare;
-	start_broker(&broker);
+	restart_broker();
 	prepare_broker = NULL;
 }
 
@@ -328,7 +327,7 @@ static void started_without_streams_opens_nothing_in_their_place(void **state)
 	int fd;
 
 	(void)state;
-	restart_broker(close_streams);
+	restart_prepared(close_streams);
 	provoke();
 	for (fd = 0; fd <= STDERR_FILENO; fd++) {
 		(void)snprintf(name, sizeof(name), "/proc/%d/fd/%d",
@@ -352,7 +351,7 @@ static void break_stderr(void)
 static void started_with_a_broken_pipe_survives_its_messages(void **state)
 {
 	(void)state;
-	restart_broker(break_stderr);
+	restart_prepared(break_stderr);
 	provoke();
 }
 
@@ -372,7 +371,7 @@ static void clog_stderr(void)
 static void started_with_a_full_pipe_does_not_wait_for_its_reader(void **state)
 {
 	(void)state;
-	restart_broker(clog_stderr);
+	restart_prepared(clog_stderr);
 	provoke();
 }
 

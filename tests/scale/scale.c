@@ -197,8 +197,7 @@ static int run(struct child *c)
 		start = now();
 		if (n == NR_PHASES - 1) {
 			report_memory(c[0].pid);
-			kill_broker();
-			start_broker(&broker);
+			restart_broker();
 		}
 		go_on(c);
 	}

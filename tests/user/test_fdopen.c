@@ -369,8 +369,7 @@ static void broker_started_anew_knows_the_handle(void **state)
 
 	(void)state;
 	(void)hear(c.from);
-	kill_broker();
-	start_broker(&broker);
+	restart_broker();
 	say(c.to, 0);
 	assert_int_equal(end_child(&c), 0);
 }
