@@ -348,10 +348,9 @@ static void delegated_virq_is_still_delegated(void **state)
 {
 	struct evp_guest *zero = attach(0), *g = attach(5);
 	evtchn_port_t port;
-	int fd = raw();
+	int fd = raw_greeted();
 
 	(void)state;
-	CHECK(evp_control_hello(fd, NULL) == 0);
 	CHECK(evp_control_delegate(fd, VIRQ_DOM_EXC, 5) == 0);
 	CHECK(evp_control_delegate(fd, VIRQ_CON_RING, 5) == 0);
 	CHECK(evp_control_delegate(fd, VIRQ_CON_RING, 0) == 0);

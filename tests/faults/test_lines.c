@@ -12,17 +12,9 @@
 
 #define LINE 5
 
-static int control(void)
-{
-	int fd = raw();
-
-	CHECK(evp_control_hello(fd, NULL) == 0);
-	return fd;
-}
-
 static int add_line(uint32_t line, int desc, uint32_t domid)
 {
-	int fd = control();
+	int fd = raw_greeted();
 	int rc = evp_control_line(fd, line, desc, domid);
 
 	(void)close(fd);
@@ -31,7 +23,7 @@ static int add_line(uint32_t line, int desc, uint32_t domid)
 
 static int permit_line(uint32_t line, uint32_t domid, bool again)
 {
-	int fd = control();
+	int fd = raw_greeted();
 	int rc = evp_control_permit(fd, line, domid, again);
 
 	(void)close(fd);
@@ -53,7 +45,7 @@ static struct evp_port_entry ask_port(uint32_t domid, evtchn_port_t port)
 	struct evp_port_entry e = {.status = EVTCHNSTAT_closed};
 	struct evp_packet p;
 	const struct evp_list_page *l = (const void *)p.u.bytes;
-	int fd = control();
+	int fd = raw_greeted();
 
 	evp_hdr_init(&m.hdr, EVP_LIST, sizeof(m), 7);
 	CHECK(evp_send_packet(fd, &m, sizeof(m), NULL, 0, 0) == 0);
@@ -445,7 +437,7 @@ static void one_claim_for_a_line(void **state)
 	struct evp_claims m = {.count = 4, .last = 1};
 	size_t len =
 		offsetof(struct evp_claims, claim) + 4 * sizeof(m.claim[0]);
-	int fd = control(), event = eventfd(1, EFD_NONBLOCK);
+	int fd = raw_greeted(), event = eventfd(1, EFD_NONBLOCK);
 
 	(void)state;
 	m.claim[0] = pirq(3, LINE);
@@ -472,7 +464,7 @@ static void one_claim_for_a_line(void **state)
 static void send_line(enum evp_type type, uint32_t again)
 {
 	struct evp_line m = {.line = LINE, .domid = 1, .again = again};
-	int event = eventfd(0, 0), fd = control();
+	int event = eventfd(0, 0), fd = raw_greeted();
 
 	evp_hdr_init(&m.hdr, type, sizeof(m), 1);
 	CHECK(evp_send_packet(fd, &m, sizeof(m), &event, type == EVP_LINE, 0) ==

@@ -294,10 +294,9 @@ static void pages_outlive_their_domain(void **state)
 	struct evp_grants *h = grants(1), *h2 = grants(2);
 	uint32_t ref, other;
 	uint8_t *p, *q, *x;
-	int fd = raw();
+	int fd = raw_greeted();
 
 	(void)state;
-	CHECK(evp_control_hello(fd, NULL) == 0);
 	p = share_page(h, 2, 1, &ref);
 	*p = 11;
 	q = map_page(h2, 1, ref);

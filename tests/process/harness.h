@@ -419,28 +419,39 @@ static inline int raw(void)
 	return fd;
 }
 
+/* It has said hello, and may ask. */
+static inline int raw_greeted(void)
+{
+	int fd = raw();
+
+	CHECK(evp_control_hello(fd, NULL) == 0);
+	return fd;
+}
+
 static inline int open_session(uint32_t want, uint32_t *domid)
 {
-	int fd;
+	int fd = raw_greeted();
 
-	CHECK(evp_control_connect(broker.path, &fd) == 0);
-	CHECK(evp_control_hello(fd, NULL) == 0);
 	CHECK(evp_control_reserve(fd, want, "session", domid) == 0);
 	return fd;
 }
 
 /* Part of a domain, without a client library; its descriptors are closed. */
-static inline int raw_attached(uint16_t domid)
+static inline int raw_with(uint16_t domid, uint32_t nr_vcpus)
 {
-	struct evp_attach_req m = {.domid = domid, .nr_vcpus = 1};
+	struct evp_attach_req m = {.domid = domid, .nr_vcpus = nr_vcpus};
 	struct evp_packet p;
-	int fd = raw();
+	int fd = raw_greeted();
 
-	CHECK(evp_control_hello(fd, NULL) == 0);
 	evp_hdr_init(&m.hdr, EVP_ATTACH, sizeof(m), 1);
 	CHECK(evp_ask(fd, &m, sizeof(m), &p, EVP_ATTACHED, 1) == 0);
 	evp_packet_close_fds(&p);
 	return fd;
+}
+
+static inline int raw_attached(uint16_t domid)
+{
+	return raw_with(domid, 1);
 }
 
 static inline struct evp_domain_entry ask_domain(int fd, uint32_t domid)

@@ -43,9 +43,8 @@ static int raw_op(int fd, uint32_t cmd, void *arg, uint32_t len)
 static struct evp_domain_entry domain_entry(uint32_t domid)
 {
 	struct evp_domain_entry e;
-	int fd = raw();
+	int fd = raw_greeted();
 
-	CHECK(evp_control_hello(fd, NULL) == 0);
 	e = ask_domain(fd, domid);
 	(void)close(fd);
 	return e;

@@ -14,14 +14,6 @@ static struct evp_reattach returning(uint16_t domid)
 	};
 }
 
-static int said_hello(void)
-{
-	int fd = raw();
-
-	CHECK(evp_control_hello(fd, NULL) == 0);
-	return fd;
-}
-
 static void reattach_as(int fd, struct evp_reattach *m)
 {
 	evp_hdr_init(&m->who.hdr, EVP_REATTACH, sizeof(*m), 3);
@@ -32,7 +24,7 @@ static void reattach_as(int fd, struct evp_reattach *m)
 static int returned(uint16_t domid)
 {
 	struct evp_reattach m = returning(domid);
-	int fd = said_hello();
+	int fd = raw_greeted();
 
 	reattach_as(fd, &m);
 	return fd;
@@ -77,7 +69,7 @@ static unsigned int count_news(int fd, uint16_t type)
 
 static uint32_t nr_ports(uint32_t domid)
 {
-	int fd = said_hello();
+	int fd = raw_greeted();
 	uint32_t n = ask_domain(fd, domid).nr_ports;
 
 	(void)close(fd);
@@ -106,17 +98,17 @@ static void malformed_reattach_ends_the_connection(void **state)
 			memset(m.who.name, 'x', sizeof(m.who.name));
 		else
 			m.who.name[0] = '\n';
-		fd = said_hello();
+		fd = raw_greeted();
 		reattach_as(fd, &m);
 		expect_end(fd);
 	}
 	/* With a descriptor, too short, twice, too early. */
 	m = returning(1);
 	evp_hdr_init(&m.who.hdr, EVP_REATTACH, sizeof(m), 3);
-	fd = said_hello();
+	fd = raw_greeted();
 	CHECK(evp_send_packet(fd, &m, sizeof(m), &fd, 1, 0) == 0);
 	expect_end(fd);
-	fd = said_hello();
+	fd = raw_greeted();
 	evp_hdr_init(&m.who.hdr, EVP_REATTACH, sizeof(m.who), 3);
 	CHECK(evp_send_packet(fd, &m, sizeof(m.who), NULL, 0, 0) == 0);
 	expect_end(fd);
@@ -136,7 +128,7 @@ static void reattach_to_the_same_broker_is_refused(void **state)
 	struct evp_attach_req a = {.domid = 2, .nr_vcpus = 1};
 	const struct evp_place *place;
 	struct evp_packet p;
-	int fd = said_hello();
+	int fd = raw_greeted();
 
 	(void)state;
 	evp_hdr_init(&a.hdr, EVP_ATTACH, sizeof(a), 1);
@@ -148,7 +140,7 @@ static void reattach_to_the_same_broker_is_refused(void **state)
 	place = (const void *)p.u.bytes;
 	m.former = place->broker;
 	(void)close(fd);
-	fd = said_hello();
+	fd = raw_greeted();
 	reattach_as(fd, &m);
 	CHECK(evp_recv_packet(fd, &p, 0) == 0);
 	assert_int_equal(p.u.hdr.type, EVP_REFUSED);
@@ -217,7 +209,7 @@ static void claim_at_the_wrong_moment_ends_the_connection(void **state)
 	fd = raw_attached(1);
 	claim(fd, &one, 1, 1);
 	expect_end(fd);
-	fd = said_hello();
+	fd = raw_greeted();
 	claim(fd, &one, 1, 1);
 	expect_end(fd);
 	fd = returned(1);
@@ -398,7 +390,7 @@ static void limit_that_is_claimed_holds(void **state)
 				  .arg_len = sizeof(op)};
 	size_t len = offsetof(struct evp_hypercall, arg) + sizeof(op);
 	struct evp_packet p;
-	int fd = said_hello();
+	int fd = raw_greeted();
 
 	(void)state;
 	m.limit = 2;

@@ -27,14 +27,6 @@ static const struct evp_counts *look(int fd, uint32_t domid, uint32_t index,
 	return c;
 }
 
-static int asker(void)
-{
-	int fd = raw();
-
-	CHECK(evp_control_hello(fd, NULL) == 0);
-	return fd;
-}
-
 static uint64_t nr(const evb_u64 *n)
 {
 	return evb_u64_load_relaxed(n);
@@ -49,7 +41,7 @@ static void sends_and_events_are_counted_once(void **state)
 	const struct evp_counts *na, *nb;
 	const struct evp_port_counts *n;
 	uint32_t pid = (uint32_t)getpid();
-	int i, fd = asker();
+	int i, fd = raw_greeted();
 
 	(void)state;
 	na = look(fd, 1, 0, pid);
@@ -94,7 +86,7 @@ static void each_attachment_of_a_domain_has_its_own(void **state)
 	const struct evp_counts *na, *nb;
 	evtchn_port_t ipi;
 	struct evp_counts_are who;
-	int fd = asker(), counts;
+	int fd = raw_greeted(), counts;
 
 	(void)state;
 	(void)alloc(a, DOMID_SELF, 2);
@@ -168,7 +160,7 @@ static void what_is_no_counts_ends_the_connection(void **state)
 static void later_counts_replace_the_first(void **state)
 {
 	struct evp_counts_msg m;
-	int shared[2], i, before, c = raw_attached(1), fd = asker();
+	int shared[2], i, before, c = raw_attached(1), fd = raw_greeted();
 	struct evp_counts *n[2];
 	const struct evp_counts *seen;
 

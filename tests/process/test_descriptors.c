@@ -67,14 +67,6 @@ static void ask_something(int fd)
 	CHECK(evp_control_domains(fd, &cursor, e, EVP_DOMAINS_PER_PAGE) >= 0);
 }
 
-static int greeted(void)
-{
-	int fd = raw();
-
-	CHECK(evp_control_hello(fd, NULL) == 0);
-	return fd;
-}
-
 /* --- descriptors nobody asked for --------------------------------------------- */
 
 static void send_with_fds(int sock, enum evp_type type, size_t len, int what,
@@ -114,7 +106,7 @@ static void await_nr_fds_after(int keep, int n)
 
 static void descriptors_unasked_one_to_eight_all_closed(void **state)
 {
-	int keep = greeted();
+	int keep = raw_greeted();
 	int before = nr_fds(), fd;
 	uint32_t domid;
 	unsigned int n;
@@ -125,7 +117,7 @@ static void descriptors_unasked_one_to_eight_all_closed(void **state)
 		send_with_fds(fd, EVP_HELLO, sizeof(struct evp_hello), fd, n);
 		expect_end(fd);
 		await_nr_fds_after(keep, before);
-		fd = greeted();
+		fd = raw_greeted();
 		send_with_fds(fd, EVP_DOMAINS, sizeof(struct evp_domains), fd,
 			      n);
 		expect_end(fd);
@@ -224,7 +216,7 @@ static int send_slow(int sock, enum evp_type type, size_t len)
 
 static void descriptor_slow_to_close_does_not_stop_the_broker(void **state)
 {
-	int keep = greeted(), unread[3], fd, before = nr_fds();
+	int keep = raw_greeted(), unread[3], fd, before = nr_fds();
 	uint32_t domid;
 
 	(void)state;
@@ -267,7 +259,7 @@ static void limit_fds(rlim_t n)
 static void
 no_descriptor_left_broker_sleeps_and_serves_when_one_leaves(void **state)
 {
-	int first = greeted(), second = greeted(), third, i;
+	int first = raw_greeted(), second = raw_greeted(), third, i;
 
 	(void)state;
 	/* None is free below it, and the second's is below it. */
@@ -310,7 +302,7 @@ static void provoke(void)
 		CHECK(send(fd, "garbage", 7, MSG_NOSIGNAL) == 7);
 		expect_end(fd);
 	}
-	(void)close(greeted());
+	(void)close(raw_greeted());
 }
 
 static void close_streams(void)

@@ -117,8 +117,7 @@ static void attack_sizes_and_types(void)
 		fd = raw();
 		send_header(fd, EVP_MAGIC, v, type, 16, 16);
 		expect_end(fd);
-		fd = raw();
-		CHECK(evp_control_hello(fd, NULL) == 0);
+		fd = raw_greeted();
 		send_header(fd, EVP_MAGIC, v, type, 24, 24);
 		if (type != EVP_LIST && type != EVP_DOMAINS &&
 		    type != EVP_PERMIT)
@@ -171,8 +170,7 @@ static void attack_attached(void)
 	CHECK(!evp_send_packet(fd, &h, fixed, &fd, 1, 0));
 	expect_end(fd);
 	/* Adopting without being a session; a file as a connection. */
-	fd = raw();
-	CHECK(evp_control_hello(fd, NULL) == 0);
+	fd = raw_greeted();
 	evp_hdr_init(&h.hdr, EVP_ADOPT, sizeof(struct evp_adopt), 0);
 	CHECK(!evp_send_packet(fd, &h, sizeof(struct evp_adopt), &fd, 1, 0));
 	expect_end(fd);
@@ -199,9 +197,8 @@ static void attack_at_random(void)
 static void attack_by_not_reading(void)
 {
 	struct evp_list m = {.domid = 0};
-	int i, rc = 0, fd = raw();
+	int i, rc = 0, fd = raw_greeted();
 
-	CHECK(evp_control_hello(fd, NULL) == 0);
 	evp_hdr_init(&m.hdr, EVP_LIST, sizeof(m), 1);
 	for (i = 0; i < 1000000 && !rc; i++)
 		rc = evp_send_packet(fd, &m, sizeof(m), NULL, 0, 0);

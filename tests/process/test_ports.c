@@ -289,8 +289,7 @@ static void wrong_messages_end_the_connection(void **state)
 	send_port(fd = session(1), EVP_PORT_ALLOC, steering);
 	expect_end(fd);
 	/* Nobody has a domain yet, or is an attachment. */
-	fd = raw();
-	CHECK(evp_control_hello(fd, NULL) == 0);
+	fd = raw_greeted();
 	send_port(fd, EVP_PORT_ALLOC, full);
 	expect_end(fd);
 	send_port(fd = raw_attached(1), EVP_PORT_ALLOC, full);

@@ -22,9 +22,8 @@ static void leave(struct evp_guest *g, evtchn_port_t port)
 
 static void close_and_leave(struct evp_guest *g, evtchn_port_t port)
 {
-	int fd = raw();
+	int fd = raw_greeted();
 
-	CHECK(evp_control_hello(fd, NULL) == 0);
 	close_port(g, port);
 	evp_detach(g);
 	while (ask_domain(fd, 1).nr_attached > 1)

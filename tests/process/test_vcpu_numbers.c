@@ -85,24 +85,11 @@ static void check_numbers(int fd, uint32_t nr, evtchn_port_t port)
 	assert_int_equal(bind_virq(fd, VIRQ_XENOPROF, nr - 1), -XEN_EEXIST);
 }
 
-static int raw_with(uint32_t nr_vcpus)
-{
-	struct evp_attach_req m = {.domid = 1, .nr_vcpus = nr_vcpus};
-	struct evp_packet p;
-	int fd = raw();
-
-	CHECK(evp_control_hello(fd, NULL) == 0);
-	evp_hdr_init(&m.hdr, EVP_ATTACH, sizeof(m), 1);
-	CHECK(evp_ask(fd, &m, sizeof(m), &p, EVP_ATTACHED, 1) == 0);
-	evp_packet_close_fds(&p);
-	return fd;
-}
-
 static void each_has_its_own_number_of_vcpus(void **state)
 {
 	struct evtchn_alloc_unbound op = {.dom = DOMID_SELF, .remote_dom = 2};
 	struct evp_guest *g = attach_with(4);
-	int i, fd[2] = {raw_with(5), raw_with(9)};
+	int i, fd[2] = {raw_with(1, 5), raw_with(1, 9)};
 
 	(void)state;
 	/* The core gives them in turn: 1 and 2. */
@@ -133,7 +120,7 @@ static void session_has_one_vcpu(void **state)
 static void short_argument_is_a_fault(void **state)
 {
 	const uint32_t word[2] = {UINT32_MAX, UINT32_MAX};
-	int fd = raw_with(2);
+	int fd = raw_with(1, 2);
 
 	(void)state;
 	assert_int_equal(call(fd, EVTCHNOP_bind_ipi, word, 4), -XEN_EFAULT);

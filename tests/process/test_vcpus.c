@@ -701,8 +701,7 @@ static void broker_ends_who_asks_for_no_or_too_many_vcpus(void **state)
 	evp_hdr_init(&m.hdr, EVP_ATTACH, sizeof(m), 1);
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		m.nr_vcpus = bad[i];
-		fd = raw();
-		CHECK(evp_control_hello(fd, NULL) == 0);
+		fd = raw_greeted();
 		CHECK(!evp_send_packet(fd, &m, sizeof(m), NULL, 0, 0));
 		expect_end(fd);
 	}

@@ -48,10 +48,9 @@ static int come_back(uint32_t domid, uint32_t peer, uint8_t kind, pid_t pid)
 		.former = 1,
 		.limit = EVP_DOMID_ANY};
 	struct evp_claims m = {.count = 0};
-	int fd = raw();
+	int fd = raw_greeted();
 	uint32_t port;
 
-	CHECK(evp_control_hello(fd, NULL) == 0);
 	evp_hdr_init(&r.who.hdr, EVP_REATTACH, sizeof(r), 0);
 	CHECK(evp_send_packet(fd, &r, sizeof(r), NULL, 0, 0) == 0);
 	for (port = 1; port <= nr_channels; port++) {
@@ -174,8 +173,7 @@ int main(int argc, char **argv)
 	find_evtchnd(argv[0]);
 	if (set_up(NULL))
 		return 1;
-	fd = raw();
-	CHECK(evp_control_hello(fd, NULL) == 0);
+	fd = raw_greeted();
 	lose_all(fd);
 	connect_all(fd);
 	return tear_down(NULL) ? 1 : 0;

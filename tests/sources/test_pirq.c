@@ -14,17 +14,9 @@
 
 #include "tests/process/harness.h"
 
-static int control(void)
-{
-	int fd = raw();
-
-	CHECK(evp_control_hello(fd, NULL) == 0);
-	return fd;
-}
-
 static int add_line(uint32_t line, int desc, uint32_t domid)
 {
-	int fd = control();
+	int fd = raw_greeted();
 	int rc = evp_control_line(fd, line, desc, domid);
 
 	(void)close(fd);
@@ -33,7 +25,7 @@ static int add_line(uint32_t line, int desc, uint32_t domid)
 
 static int permit_line(uint32_t line, uint32_t domid)
 {
-	int fd = control();
+	int fd = raw_greeted();
 	int rc = evp_control_permit(fd, line, domid, false);
 
 	(void)close(fd);
@@ -485,12 +477,12 @@ static void malformed_ends_the_connection_only(void **state)
 	int before = nr_fds();
 
 	(void)state;
-	send_line(control(), EVP_LINE, len, 0);
-	send_line(control(), EVP_LINE, len, 2);
-	send_line(control(), EVP_LINE, len + 4, 1);
-	send_line(control(), EVP_LINE, len - 4, 1);
-	send_line(control(), EVP_PERMIT, len, 1);
-	send_line(control(), EVP_PERMIT, len + 4, 0);
+	send_line(raw_greeted(), EVP_LINE, len, 0);
+	send_line(raw_greeted(), EVP_LINE, len, 2);
+	send_line(raw_greeted(), EVP_LINE, len + 4, 1);
+	send_line(raw_greeted(), EVP_LINE, len - 4, 1);
+	send_line(raw_greeted(), EVP_PERMIT, len, 1);
+	send_line(raw_greeted(), EVP_PERMIT, len + 4, 0);
 	send_line(raw(), EVP_LINE, len, 1);
 	send_line(raw(), EVP_PERMIT, len, 0);
 	send_line(raw_attached(1), EVP_PERMIT, len + 1, 0);

@@ -19,9 +19,8 @@ static evtchn_port_t bind_virq(struct evp_guest *g, uint32_t virq,
 /* The event is in the broker's lane before the answer is sent. */
 static int raise_virq(uint32_t virq, uint32_t domid)
 {
-	int rc, fd = raw();
+	int rc, fd = raw_greeted();
 
-	CHECK(evp_control_hello(fd, NULL) == 0);
 	rc = evp_control_raise(fd, virq, domid);
 	(void)close(fd);
 	return rc;
@@ -29,9 +28,8 @@ static int raise_virq(uint32_t virq, uint32_t domid)
 
 static int delegate(uint32_t virq, uint32_t domid)
 {
-	int rc, fd = raw();
+	int rc, fd = raw_greeted();
 
-	CHECK(evp_control_hello(fd, NULL) == 0);
 	rc = evp_control_delegate(fd, virq, domid);
 	(void)close(fd);
 	return rc;
@@ -169,12 +167,10 @@ static void malformed_ends_the_connection_only(void **state)
 	int fd;
 
 	(void)state;
-	fd = raw();
-	CHECK(evp_control_hello(fd, NULL) == 0);
+	fd = raw_greeted();
 	send_virq(fd, 2, sizeof(struct evp_virq));
 	expect_end(fd);
-	fd = raw();
-	CHECK(evp_control_hello(fd, NULL) == 0);
+	fd = raw_greeted();
 	send_virq(fd, 0, sizeof(struct evp_virq) - 4);
 	expect_end(fd);
 	fd = raw();
