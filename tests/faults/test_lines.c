@@ -6,37 +6,9 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 
-#include <abi/physdev.h>
-
-#include "tests/process/harness.h"
+#include "tests/process/lines.h"
 
 #define LINE 5
-
-static int add_line(uint32_t line, int desc, uint32_t domid)
-{
-	int fd = raw_greeted();
-	int rc = evp_control_line(fd, line, desc, domid);
-
-	(void)close(fd);
-	return rc;
-}
-
-static int permit_line(uint32_t line, uint32_t domid, bool again)
-{
-	int fd = raw_greeted();
-	int rc = evp_control_permit(fd, line, domid, again);
-
-	(void)close(fd);
-	return rc;
-}
-
-static int eoi(struct evp_guest *g)
-{
-	struct physdev_eoi op = {.irq = LINE};
-
-	return evg_plat_hypercall(evp_evg(g), __HYPERVISOR_physdev_op,
-				  PHYSDEVOP_eoi, &op);
-}
 
 /* What the broker says, who is asked as others are. */
 static struct evp_port_entry ask_port(uint32_t domid, evtchn_port_t port)
@@ -90,7 +62,7 @@ static void handle(struct evg_vcpu *v, evtchn_port_t port, void *ctx)
 		CHECK(byte == (uint8_t)d->bytes);
 		d->bytes++;
 	}
-	(void)eoi(d->g); /* without a broker it goes to nobody */
+	(void)eoi(d->g, LINE); /* without a broker it goes to nobody */
 }
 
 static void start_driver(struct driver *d, int domid)
@@ -213,11 +185,11 @@ static void interrupt_in_flight_is_not_lost(void **state)
 	rejoin(d.g);
 	assert_int_equal(d.interrupts, 1);
 	/* There is no line: its end is no mistake, and changes nothing. */
-	assert_int_equal(eoi(d.g), 0);
+	assert_int_equal(eoi(d.g, LINE), 0);
 	assert_int_equal(add_line(LINE, d.in, 1), 0);
 	await_bytes(&d, 3);
 	/* Neither is one without an interrupt. */
-	assert_int_equal(eoi(d.g), 0);
+	assert_int_equal(eoi(d.g, LINE), 0);
 	feed(&d, 1);
 	await_bytes(&d, 4);
 	end_driver(&d);
@@ -278,7 +250,7 @@ static void waiting_port_keeps_its_number(void **state)
 	assert_int_not_equal(alloc(other, DOMID_SELF, 2), d.port);
 	assert_int_equal(evg_bind_interdomain(evp_evg(other), 1, d.port, &port),
 			 -XEN_EINVAL);
-	assert_int_equal(eoi(other), -XEN_ENOTCONN);
+	assert_int_equal(eoi(other, LINE), -XEN_ENOTCONN);
 	assert_int_equal(evg_close(evp_evg(other), d.port), -XEN_ENOTCONN);
 	assert_int_equal(add_line(LINE, d.in, 1), 0);
 	assert_is_line(&d);
@@ -409,7 +381,7 @@ static void line_that_does_not_come_is_given_up(void **state)
 		(void)poll(NULL, 0, 20);
 	/* Nothing of this is left for a line of that number. */
 	assert_int_equal(permit_line(LINE, 2, true), -ENOENT);
-	assert_int_equal(eoi(d.g), -XEN_EINVAL);
+	assert_int_equal(eoi(d.g, LINE), -XEN_EINVAL);
 	assert_int_equal(add_line(LINE, d.in, 1), 0);
 	assert_int_equal(evg_bind_pirq(evp_evg(other), LINE, 0, &port),
 			 -XEN_EPERM);

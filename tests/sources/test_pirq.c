@@ -10,27 +10,7 @@
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 
-#include <abi/physdev.h>
-
-#include "tests/process/harness.h"
-
-static int add_line(uint32_t line, int desc, uint32_t domid)
-{
-	int fd = raw_greeted();
-	int rc = evp_control_line(fd, line, desc, domid);
-
-	(void)close(fd);
-	return rc;
-}
-
-static int permit_line(uint32_t line, uint32_t domid)
-{
-	int fd = raw_greeted();
-	int rc = evp_control_permit(fd, line, domid, false);
-
-	(void)close(fd);
-	return rc;
-}
+#include "tests/process/lines.h"
 
 static int bind_line(struct evp_guest *g, uint32_t line, evtchn_port_t *port)
 {
@@ -46,14 +26,6 @@ static evtchn_port_t bind_counted(struct evp_guest *g, uint32_t line,
 	CHECK(evg_bind_handler(evp_evg(g), port, EVG_VCPU_KEEP, count_event,
 			       count) == 0);
 	return port;
-}
-
-static int eoi(struct evp_guest *g, uint32_t line)
-{
-	struct physdev_eoi op = {.irq = line};
-
-	return evg_plat_hypercall(evp_evg(g), __HYPERVISOR_physdev_op,
-				  PHYSDEVOP_eoi, &op);
 }
 
 static int status_flags(struct evp_guest *g, uint32_t line, uint32_t *flags)
@@ -212,14 +184,14 @@ static void only_who_was_permitted_binds(void **state)
 	assert_int_equal(bind_line(g[1], 7, &port), -XEN_EPERM);
 	assert_int_equal(bind_line(g[0], 7, &port), -XEN_EINVAL);
 	assert_int_equal(bind_line(g[0], EVP_NR_LINES, &port), -XEN_EINVAL);
-	assert_int_equal(permit_line(7, 2), -ENOENT);
+	assert_int_equal(permit_line(7, 2, false), -ENOENT);
 	assert_int_equal(add_line(7, event, 1), 0);
 	assert_int_equal(bind_line(g[2], 7, &port), -XEN_EPERM);
 	port = bind_counted(g[1], 7, &count);
 	wait_count(g[1], &count, 1);
 	/* One at a time; also domain 0, which is permitted all lines. */
 	assert_int_equal(bind_line(g[0], 7, &port), -XEN_EBUSY);
-	assert_int_equal(permit_line(7, 2), 0);
+	assert_int_equal(permit_line(7, 2, false), 0);
 	assert_int_equal(bind_line(g[2], 7, &port), -XEN_EBUSY);
 	assert_int_equal(eoi(g[2], 7), -XEN_EINVAL);
 	assert_int_equal(evg_close(evp_evg(g[1]), port), 0);
@@ -306,7 +278,7 @@ static void line_ends_with_the_domain_it_was_made_for(void **state)
 	(void)state;
 	assert_int_equal(add_line(9, old, 1), 0);
 	await_nr_fds(fds + 1);
-	assert_int_equal(permit_line(9, 3), 0);
+	assert_int_equal(permit_line(9, 3, false), 0);
 	stale = bind_counted(dom0, 9, &count);
 	evp_detach(g);
 	g = attach(2);
