@@ -454,6 +454,49 @@ static inline int raw_attached(uint16_t domid)
 	return raw_with(domid, 1);
 }
 
+/* A hypercall as a message: past the library, which looks at what is asked. */
+static inline void raw_ask(int fd, uint32_t cmd, const void *arg, size_t len)
+{
+	struct evp_hypercall m = {.nr = __HYPERVISOR_event_channel_op,
+				  .cmd = cmd,
+				  .arg_len = (uint32_t)len};
+	size_t size = offsetof(struct evp_hypercall, arg) + len;
+
+	memcpy(m.arg, arg, len);
+	evp_hdr_init(&m.hdr, EVP_HYPERCALL, size, 1);
+	CHECK(evp_send_packet(fd, &m, size, NULL, 0, 0) == 0);
+}
+
+/* The next answer, without news; @arg: what it gives, or NULL. */
+static inline int raw_result(int fd, void *arg, size_t len)
+{
+	struct evp_packet p;
+	const struct evp_result *r = (const void *)p.u.bytes;
+
+	do {
+		CHECK(evp_recv_packet(fd, &p, 0) == 0);
+		evp_packet_close_fds(&p);
+	} while (p.u.hdr.type != EVP_RESULT);
+	if (arg)
+		memcpy(arg, r->arg, len);
+	return r->rc;
+}
+
+static inline int raw_op(int fd, uint32_t cmd, const void *arg, size_t len)
+{
+	raw_ask(fd, cmd, arg, len);
+	return raw_result(fd, NULL, 0);
+}
+
+/* As evg_alloc_unbound(). */
+static inline void raw_ask_port(int fd, domid_t remote)
+{
+	struct evtchn_alloc_unbound op = {.dom = DOMID_SELF,
+					  .remote_dom = remote};
+
+	raw_ask(fd, EVTCHNOP_alloc_unbound, &op, sizeof(op));
+}
+
 static inline struct evp_domain_entry ask_domain(int fd, uint32_t domid)
 {
 	static struct evp_domain_entry e[EVP_DOMAINS_PER_PAGE];

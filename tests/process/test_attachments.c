@@ -19,27 +19,6 @@ static int op(struct evp_guest *g, unsigned int cmd, void *arg)
 				  cmd, arg);
 }
 
-/* A hypercall as a message; what it answers.  @arg is IN and OUT. */
-static int raw_op(int fd, uint32_t cmd, void *arg, uint32_t len)
-{
-	struct evp_hypercall m = {.nr = __HYPERVISOR_event_channel_op,
-				  .cmd = cmd,
-				  .arg_len = len};
-	size_t total = offsetof(struct evp_hypercall, arg) + len;
-	struct evp_packet p;
-	const struct evp_result *r = (const void *)p.u.bytes;
-
-	memcpy(m.arg, arg, len);
-	evp_hdr_init(&m.hdr, EVP_HYPERCALL, total, 7);
-	CHECK(!evp_send_packet(fd, &m, total, NULL, 0, 0));
-	do {
-		CHECK(!evp_recv_packet(fd, &p, 0));
-		evp_packet_close_fds(&p);
-	} while (p.u.hdr.type != EVP_RESULT);
-	memcpy(arg, r->arg, len);
-	return r->rc;
-}
-
 static struct evp_domain_entry domain_entry(uint32_t domid)
 {
 	struct evp_domain_entry e;

@@ -335,21 +335,6 @@ static void a_locked_epoll_instance_stops_nobody_else(void **state)
 #define NR_PEERS 40
 #define NR_LANES 15 /* 62 descriptors, as there were 2 with ATTACHED */
 
-/* As evg_alloc_unbound(), without a library. */
-static void ask_port(int fd, domid_t remote)
-{
-	struct evtchn_alloc_unbound op = {.dom = DOMID_SELF,
-					  .remote_dom = remote};
-	struct evp_hypercall h = {.nr = __HYPERVISOR_event_channel_op,
-				  .cmd = EVTCHNOP_alloc_unbound,
-				  .arg_len = sizeof(op)};
-	size_t len = offsetof(struct evp_hypercall, arg) + sizeof(op);
-
-	memcpy(h.arg, &op, sizeof(op));
-	evp_hdr_init(&h.hdr, EVP_HYPERCALL, len, 1);
-	CHECK(evp_send_packet(fd, &h, len, NULL, 0, 0) == 0);
-}
-
 /* Read until there have been @want lanes; or, want 0: what is there. */
 static unsigned int read_lanes(int fd, unsigned int want)
 {
@@ -378,7 +363,7 @@ static void whoever_does_not_read_gets_few_descriptors(void **state)
 	(void)state;
 	for (i = 0; i < NR_PEERS; i++) {
 		peer[i] = attach(i + 1);
-		ask_port(fd, (domid_t)(i + 1));
+		raw_ask_port(fd, (domid_t)(i + 1));
 	}
 	(void)status_of(peer[0], 1);
 	await_quiet();

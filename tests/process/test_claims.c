@@ -51,14 +51,10 @@ static struct evp_claim unbound(uint16_t port)
 /* Everything it is told until it has an answer to a question of its own. */
 static unsigned int count_news(int fd, uint16_t type)
 {
-	struct evp_hypercall m = {.nr = __HYPERVISOR_event_channel_op,
-				  .cmd = UINT32_MAX};
-	size_t len = offsetof(struct evp_hypercall, arg);
 	struct evp_packet p;
 	unsigned int n = 0;
 
-	evp_hdr_init(&m.hdr, EVP_HYPERCALL, len, 9);
-	CHECK(evp_send_packet(fd, &m, len, NULL, 0, 0) == 0);
+	raw_ask(fd, UINT32_MAX, "", 0);
 	do {
 		CHECK(evp_recv_packet(fd, &p, 0) == 0);
 		evp_packet_close_fds(&p);
@@ -385,27 +381,14 @@ static void limit_that_is_claimed_holds(void **state)
 	const struct evp_claim one = unbound(5);
 	struct evtchn_alloc_unbound op = {.dom = DOMID_SELF, .remote_dom = 2};
 	struct evp_reattach m = returning(1);
-	struct evp_hypercall h = {.nr = __HYPERVISOR_event_channel_op,
-				  .cmd = EVTCHNOP_alloc_unbound,
-				  .arg_len = sizeof(op)};
-	size_t len = offsetof(struct evp_hypercall, arg) + sizeof(op);
-	struct evp_packet p;
 	int fd = raw_greeted();
 
 	(void)state;
 	m.limit = 2;
 	reattach_as(fd, &m);
 	claim(fd, &one, 1, 1);
-	memcpy(h.arg, &op, sizeof(op));
-	evp_hdr_init(&h.hdr, EVP_HYPERCALL, len, 5);
-	CHECK(evp_send_packet(fd, &h, len, NULL, 0, 0) == 0);
-	do {
-		CHECK(evp_recv_packet(fd, &p, 0) == 0);
-		evp_packet_close_fds(&p);
-	} while (p.u.hdr.type != EVP_RESULT);
-	assert_int_equal(
-		((const struct evp_result *)(const void *)p.u.bytes)->rc,
-		-XEN_EACCES);
+	assert_int_equal(raw_op(fd, EVTCHNOP_alloc_unbound, &op, sizeof(op)),
+			 -XEN_EACCES);
 	(void)close(fd);
 }
 

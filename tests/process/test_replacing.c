@@ -277,10 +277,6 @@ static void event_of_a_port_closed_unheard_is_not_its_successors(void **state)
 static void reset_begun_by_one_who_dies_is_finished(void **state)
 {
 	struct evtchn_reset reset = {.dom = DOMID_SELF};
-	struct evp_hypercall m = {.nr = __HYPERVISOR_event_channel_op,
-				  .cmd = EVTCHNOP_reset,
-				  .arg_len = sizeof(reset)};
-	size_t len = offsetof(struct evp_hypercall, arg) + sizeof(reset);
 	struct evp_guest *a = attach(1);
 	evtchn_port_t port, last = 0;
 	int fd = raw_attached(1);
@@ -288,9 +284,7 @@ static void reset_begun_by_one_who_dies_is_finished(void **state)
 	(void)state;
 	while (!evg_alloc_unbound(evp_evg(a), DOMID_SELF, 2, &port))
 		last = port;
-	memcpy(m.arg, &reset, sizeof(reset));
-	evp_hdr_init(&m.hdr, EVP_HYPERCALL, len, 1);
-	CHECK(!evp_send_packet(fd, &m, len, NULL, 0, 0));
+	raw_ask(fd, EVTCHNOP_reset, &reset, sizeof(reset));
 	(void)close(fd);
 	await_status(a, last, EVTCHNSTAT_closed);
 	assert_int_equal(evg_reset(evp_evg(a)), 0);

@@ -15,32 +15,11 @@
 #define NR_OTHERS 10 /* processes */
 #define NR_ASKED  20 /* on each connection: what its socket has room for */
 
-static void ask_port(int fd)
-{
-	struct evtchn_alloc_unbound op = {.dom = DOMID_SELF, .remote_dom = 1};
-	struct evp_hypercall h = {.nr = __HYPERVISOR_event_channel_op,
-				  .cmd = EVTCHNOP_alloc_unbound,
-				  .arg_len = sizeof(op)};
-	size_t len = offsetof(struct evp_hypercall, arg) + sizeof(op);
-
-	memcpy(h.arg, &op, sizeof(op));
-	evp_hdr_init(&h.hdr, EVP_HYPERCALL, len, 1);
-	CHECK(evp_send_packet(fd, &h, len, NULL, 0, 0) == 0);
-}
-
 static evtchn_port_t read_port(int fd)
 {
 	struct evtchn_alloc_unbound op;
-	const struct evp_result *r;
-	struct evp_packet p;
 
-	do {
-		CHECK(evp_recv_packet(fd, &p, 0) == 0);
-		evp_packet_close_fds(&p);
-	} while (p.u.hdr.type != EVP_RESULT);
-	r = (const void *)p.u.bytes;
-	CHECK(r->rc == 0);
-	memcpy(&op, r->arg, sizeof(op));
+	CHECK(raw_result(fd, &op, sizeof(op)) == 0);
 	return op.port;
 }
 
@@ -56,7 +35,7 @@ static void flood(int from, int to, unsigned int nr)
 	(void)hear(from);
 	for (i = 0; i < nr; i++) {
 		for (k = 0; k < NR_ASKED; k++)
-			ask_port(fd[i]);
+			raw_ask_port(fd[i], 1);
 	}
 	say(to, 0);
 	(void)hear(from);
@@ -96,7 +75,7 @@ static evtchn_port_t port_behind(struct child *c, unsigned int nr)
 		say(c[i].to, 0);
 		(void)hear(c[i].from);
 	}
-	ask_port(fd);
+	raw_ask_port(fd, 1);
 	CHECK(kill(broker.pid, SIGCONT) == 0);
 	port = read_port(fd);
 	for (i = 0; i < nr; i++) {

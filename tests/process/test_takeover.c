@@ -358,41 +358,17 @@ static void without_a_broker_the_descriptor_stays(void **state)
 /* --- fewer rights --------------------------------------------------------------------------- */
 
 /* As the broker answers, past the library. */
-static int ask_result(int fd, const void *m, size_t len)
-{
-	struct evp_packet p;
-	const struct evp_result *r = (const void *)p.u.bytes;
-
-	CHECK(!evp_send_packet(fd, m, len, NULL, 0, 0));
-	do {
-		CHECK(!evp_recv_packet(fd, &p, 0));
-		evp_packet_close_fds(&p);
-	} while (p.u.hdr.type != EVP_RESULT);
-	return r->rc;
-}
-
-static int hypercall(int fd, uint32_t cmd, const void *arg, size_t len)
-{
-	struct evp_hypercall h = {.nr = __HYPERVISOR_event_channel_op,
-				  .cmd = cmd,
-				  .arg_len = (uint32_t)len};
-
-	memcpy(h.arg, arg, len);
-	len += offsetof(struct evp_hypercall, arg);
-	evp_hdr_init(&h.hdr, EVP_HYPERCALL, len, 1);
-	return ask_result(fd, &h, len);
-}
-
-#define HYPERCALL(fd, name, ...)                                             \
-	hypercall(fd, EVTCHNOP_##name, &(struct evtchn_##name){__VA_ARGS__}, \
-		  sizeof(struct evtchn_##name))
+#define HYPERCALL(fd, name, ...)                                          \
+	raw_op(fd, EVTCHNOP_##name, &(struct evtchn_##name){__VA_ARGS__}, \
+	       sizeof(struct evtchn_##name))
 
 static int restrict_raw(int fd, domid_t domid)
 {
 	struct evp_restrict m = {.domid = domid};
 
 	evp_hdr_init(&m.hdr, EVP_RESTRICT, sizeof(m), 1);
-	return ask_result(fd, &m, sizeof(m));
+	CHECK(!evp_send_packet(fd, &m, sizeof(m), NULL, 0, 0));
+	return raw_result(fd, NULL, 0);
 }
 
 static void expect_restricted(int fd, evtchn_port_t own)

@@ -17,44 +17,25 @@ static struct evp_guest *attach_with(uint32_t nr_vcpus)
 	return g;
 }
 
-/* Past the library, which looks at the numbers itself. */
-static int call(int fd, uint32_t cmd, const void *arg, size_t len)
-{
-	struct evp_hypercall m = {.nr = __HYPERVISOR_event_channel_op,
-				  .cmd = cmd,
-				  .arg_len = (uint32_t)len};
-	size_t size = offsetof(struct evp_hypercall, arg) + len;
-	struct evp_packet p;
-
-	memcpy(m.arg, arg, len);
-	evp_hdr_init(&m.hdr, EVP_HYPERCALL, size, 5);
-	CHECK(evp_send_packet(fd, &m, size, NULL, 0, 0) == 0);
-	do {
-		CHECK(evp_recv_packet(fd, &p, 0) == 0);
-		evp_packet_close_fds(&p);
-	} while (p.u.hdr.type != EVP_RESULT);
-	return ((const struct evp_result *)(const void *)p.u.bytes)->rc;
-}
-
 static int bind_virq(int fd, uint32_t virq, uint32_t vcpu)
 {
 	struct evtchn_bind_virq op = {.virq = virq, .vcpu = vcpu};
 
-	return call(fd, EVTCHNOP_bind_virq, &op, sizeof(op));
+	return raw_op(fd, EVTCHNOP_bind_virq, &op, sizeof(op));
 }
 
 static int bind_ipi(int fd, uint32_t vcpu)
 {
 	struct evtchn_bind_ipi op = {.vcpu = vcpu};
 
-	return call(fd, EVTCHNOP_bind_ipi, &op, sizeof(op));
+	return raw_op(fd, EVTCHNOP_bind_ipi, &op, sizeof(op));
 }
 
 static int bind_vcpu(int fd, evtchn_port_t port, uint32_t vcpu)
 {
 	struct evtchn_bind_vcpu op = {.port = port, .vcpu = vcpu};
 
-	return call(fd, EVTCHNOP_bind_vcpu, &op, sizeof(op));
+	return raw_op(fd, EVTCHNOP_bind_vcpu, &op, sizeof(op));
 }
 
 /* @nr vCPUs, and port @port is its own and may be moved. */
@@ -95,7 +76,7 @@ static void each_has_its_own_number_of_vcpus(void **state)
 	/* The core gives them in turn: 1 and 2. */
 	for (i = 0; i < 2; i++)
 		assert_int_equal(
-			call(fd[i], EVTCHNOP_alloc_unbound, &op, sizeof(op)),
+			raw_op(fd[i], EVTCHNOP_alloc_unbound, &op, sizeof(op)),
 			0);
 	check_numbers(fd[0], 5, 1);
 	check_numbers(fd[1], 9, 2);
@@ -111,7 +92,8 @@ static void session_has_one_vcpu(void **state)
 	int fd = open_session(1, &domid);
 
 	(void)state;
-	assert_int_equal(call(fd, EVTCHNOP_alloc_unbound, &op, sizeof(op)), 0);
+	assert_int_equal(raw_op(fd, EVTCHNOP_alloc_unbound, &op, sizeof(op)),
+			 0);
 	check_numbers(fd, 1, 1);
 	(void)close(fd);
 }
@@ -123,9 +105,9 @@ static void short_argument_is_a_fault(void **state)
 	int fd = raw_with(1, 2);
 
 	(void)state;
-	assert_int_equal(call(fd, EVTCHNOP_bind_ipi, word, 4), -XEN_EFAULT);
-	assert_int_equal(call(fd, EVTCHNOP_bind_virq, word, 8), -XEN_EFAULT);
-	assert_int_equal(call(fd, EVTCHNOP_bind_vcpu, word, 7), -XEN_EFAULT);
+	assert_int_equal(raw_op(fd, EVTCHNOP_bind_ipi, word, 4), -XEN_EFAULT);
+	assert_int_equal(raw_op(fd, EVTCHNOP_bind_virq, word, 8), -XEN_EFAULT);
+	assert_int_equal(raw_op(fd, EVTCHNOP_bind_vcpu, word, 7), -XEN_EFAULT);
 	(void)close(fd);
 }
 

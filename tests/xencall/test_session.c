@@ -281,22 +281,16 @@ static void stop_broker(void)
 /* The session dies in the middle of a reset: it is finished all the same. */
 static void reset_of_a_dead_session_goes_on(void **state)
 {
-	struct evp_hypercall m = {.nr = __HYPERVISOR_event_channel_op,
-				  .cmd = EVTCHNOP_reset,
-				  .arg_len = sizeof(struct evtchn_reset)};
 	struct evtchn_reset reset = {.dom = DOMID_SELF};
-	size_t len = offsetof(struct evp_hypercall, arg) + sizeof(reset);
 	uint32_t domid;
 	int i, fd = open_session(1, &domid), other = open_session(1, &domid);
 
 	(void)state;
 	for (i = 0; i < MANY; i++)
 		(void)session_alloc(fd, DOMID_SELF, 7);
-	memcpy(m.arg, &reset, sizeof(reset));
-	evp_hdr_init(&m.hdr, EVP_HYPERCALL, len, 1);
 	/* It reads the question and the end of the connection in one turn. */
 	stop_broker();
-	assert_int_equal(evp_send_packet(fd, &m, len, NULL, 0, 0), 0);
+	raw_ask(fd, EVTCHNOP_reset, &reset, sizeof(reset));
 	(void)close(fd);
 	assert_int_equal(kill(broker.pid, SIGCONT), 0);
 	while (ask_domain(other, 1).nr_ports)
