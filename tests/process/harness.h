@@ -398,6 +398,24 @@ static inline evtchn_port_t alloc(struct evp_guest *g, domid_t dom,
 	return port;
 }
 
+static inline void send_event(struct evp_guest *g, evtchn_port_t port)
+{
+	CHECK(evg_notify(evp_evg(g), port) == 0);
+}
+
+/* Two guests read what there is until nobody has anything more to say. */
+static inline void settle(struct evp_guest *x, struct evp_guest *y)
+{
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		(void)evp_poll(x);
+		(void)status_of(x, 1);
+		(void)evp_poll(y);
+		(void)status_of(y, 1);
+	}
+}
+
 /* Sent by lane, without the broker? */
 static inline bool goes_direct(struct evp_guest *g, evtchn_port_t port)
 {

@@ -19,24 +19,6 @@
 
 #define NR_RINGS 2000
 
-static void notify(struct evp_guest *g, evtchn_port_t port)
-{
-	CHECK(evg_notify(evp_evg(g), port) == 0);
-}
-
-/* Two guests read what there is until nobody has anything more to say. */
-static void settle(struct evp_guest *x, struct evp_guest *y)
-{
-	int i;
-
-	for (i = 0; i < 4; i++) {
-		(void)evp_poll(x);
-		(void)status_of(x, 1);
-		(void)evp_poll(y);
-		(void)status_of(y, 1);
-	}
-}
-
 static struct evp_lane *lane_to(struct evp_guest *g, domid_t domid)
 {
 	uint32_t i;
@@ -133,7 +115,7 @@ static void whoever_has_closed_is_not_woken(void **state)
 	connect_again(&c);
 	assert_ptr_equal(lane_to(c.enemy, 1), l);
 	lie_down(c.victim);
-	notify(c.enemy, c.far);
+	send_event(c.enemy, c.far);
 	assert_true(is_rung(c.victim));
 	c.count = 0;
 	assert_true(evp_poll(c.victim) > 0 && c.count == 1);
@@ -197,7 +179,7 @@ static void nobody_waits_for_whoever_spoils_his_bells(void **state)
 		(void)evb_u64_xchg(&out->out->pending[0], 0);
 		(void)evb_u64_xchg(&out->out->selector, 0);
 		evb_u32_store(&out->out->armed, 1);
-		notify(c.victim, c.port);
+		send_event(c.victim, c.port);
 		assert_int_equal(evb_u32_load(&out->out->armed), 0);
 		/* So do the broker's. */
 		(void)evb_u64_xchg(&c.enemy->broker->in->selector, 0);
@@ -207,7 +189,7 @@ static void nobody_waits_for_whoever_spoils_his_bells(void **state)
 	}
 	/* And none of it keeps it from hearing. */
 	lie_down(c.enemy);
-	notify(c.victim, c.port);
+	send_event(c.victim, c.port);
 	assert_true(is_rung(c.enemy));
 	close_channel(&c);
 }
@@ -221,9 +203,9 @@ static void a_bell_whose_other_end_is_closed_rings_nothing(void **state)
 	open_channel(&c);
 	l = lane_to(c.enemy, 1);
 	CHECK(dup2(open("/dev/null", O_RDWR | O_CLOEXEC), l->bell) >= 0);
-	notify(c.victim, c.port);
+	send_event(c.victim, c.port);
 	evb_u32_store(&l->in->armed, 1);
-	notify(c.victim, c.port);
+	send_event(c.victim, c.port);
 	close_channel(&c);
 }
 
@@ -317,7 +299,7 @@ static void a_locked_epoll_instance_stops_nobody_else(void **state)
 		port[i] = open_bound(g[i], 66, port[i], count_event, &count);
 	}
 	for (i = 0; i < NR_OFFERED; i++) {
-		notify(g[i], port[i]);
+		send_event(g[i], port[i]);
 		(void)evp_poll(g[i]);
 		assert_true(goes_direct(g[i], port[i]));
 		assert_int_equal(evg_close(evp_evg(g[i]), port[i]), 0);

@@ -41,24 +41,6 @@ static void listen_to(struct evp_guest *g, evtchn_port_t port, uint64_t *count)
 			       count) == 0);
 }
 
-static void notify(struct evp_guest *g, evtchn_port_t port)
-{
-	CHECK(evg_notify(evp_evg(g), port) == 0);
-}
-
-/* Two guests read what there is until nobody has anything more to say. */
-static void settle(struct evp_guest *x, struct evp_guest *y)
-{
-	int i;
-
-	for (i = 0; i < 4; i++) {
-		(void)evp_poll(x);
-		(void)status_of(x, 1);
-		(void)evp_poll(y);
-		(void)status_of(y, 1);
-	}
-}
-
 /* --- all ports ----------------------------------------------------------------------- */
 
 struct ports {
@@ -205,7 +187,7 @@ static void rally_with_a_replacement_in_every_round(void **state)
 	(void)state;
 	open_channel(&c);
 	for (i = 0; i < 300; i++) {
-		notify(c.peer, c.far);
+		send_event(c.peer, c.far);
 		if (i % 3 == 1)
 			(void)evp_poll(c.g);
 		if (i % 2)
@@ -214,7 +196,7 @@ static void rally_with_a_replacement_in_every_round(void **state)
 		c.g = replace_program(c.g);
 		listen_to(c.g, c.port, &c.count);
 		wait_count(c.g, &c.count, 1);
-		notify(c.g, c.port);
+		send_event(c.g, c.port);
 		wait_count(c.peer, &c.heard, 1);
 	}
 	close_channel(&c);
@@ -326,7 +308,7 @@ static void peer_that_does_not_read_is_not_flooded(void **state)
 	take_first(&c);
 	settle(c.peer, c.g);
 	c.count = 0;
-	notify(c.peer, c.far);
+	send_event(c.peer, c.far);
 	wait_count(c.g, &c.count, 1);
 	settle(c.g, c.peer);
 	assert_true(goes_direct(c.peer, c.far));
