@@ -81,16 +81,27 @@ int cli_bad_option(const char *command, const struct option *options, int c,
 	return EXIT_MISUSE;
 }
 
-bool cli_domid(const char *command, const char *text, uint16_t *domid)
+bool cli_digits(const char *text, uint32_t max, uint32_t *number,
+		const char **end)
 {
 	unsigned long value;
-	char *end;
+	char *rest;
 
 	errno = 0;
-	value = strtoul(text, &end, 10);
+	value = strtoul(text, &rest, 10);
+	*end = rest;
+	*number = (uint32_t)value;
+
 	/* strtoul would take blanks and signs. */
-	if (*text < '0' || *text > '9' || *end || errno ||
-	    value > CLI_MAX_DOMID) {
+	return *text >= '0' && *text <= '9' && !errno && value <= max;
+}
+
+bool cli_domid(const char *command, const char *text, uint16_t *domid)
+{
+	const char *end;
+	uint32_t value;
+
+	if (!cli_digits(text, CLI_MAX_DOMID, &value, &end) || *end) {
 		cli_error(command,
 			  "'%s' is not a domain: give a number from 0 to %u",
 			  text, CLI_MAX_DOMID);
@@ -104,18 +115,13 @@ bool cli_domid(const char *command, const char *text, uint16_t *domid)
 bool cli_number(const char *command, const char *what, const char *text,
 		uint32_t max, uint32_t *number)
 {
-	unsigned long value;
-	char *end;
+	const char *end;
 
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || errno || !value ||
-	    value > max) {
+	if (!cli_digits(text, max, number, &end) || *end || !*number) {
 		cli_error(command, "'%s' is not %s: give a number from 1 to %u",
 			  text, what, max);
 		return false;
 	}
-	*number = (uint32_t)value;
 
 	return true;
 }

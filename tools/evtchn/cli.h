@@ -26,6 +26,13 @@ int cli_bad_option(const char *command, const struct option *options, int c,
 		   char **argv);
 
 /*
+ * Parse a decimal number up to @max, without blanks and signs.  @end: what comes
+ * after it.  False, without a message: there is none, or it is larger.
+ */
+bool cli_digits(const char *text, uint32_t max, uint32_t *number,
+		const char **end);
+
+/*
  * Parse a domain number, 0..CLI_MAX_DOMID, decimal.  False, with a message
  * printed, when @text is none.
  */

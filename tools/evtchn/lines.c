@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,14 +19,11 @@
 
 bool lines_take(const char *command, struct lines *l, const char *argument)
 {
-	unsigned long value;
-	char *end;
+	uint32_t pirq;
+	const char *end;
 
-	errno = 0;
-	value = strtoul(argument, &end, 10);
-	if (*argument < '0' || *argument > '9' || errno ||
-	    value >= EVP_NR_LINES || (*end && *end != '=') ||
-	    (*end == '=' && !end[1])) {
+	if (!cli_digits(argument, EVP_NR_LINES - 1, &pirq, &end) ||
+	    (*end && *end != '=') || (*end == '=' && !end[1])) {
 		cli_error(command,
 			  "'%s' is no interrupt line: give N=PATH, or N, with "
 			  "N from 0 to %d",
@@ -38,7 +34,7 @@ bool lines_take(const char *command, struct lines *l, const char *argument)
 		cli_error(command, "more than %d times --pirq", LINES_MAX);
 		return false;
 	}
-	l->line[l->count].pirq = (uint32_t)value;
+	l->line[l->count].pirq = pirq;
 	l->line[l->count++].path = *end ? end + 1 : NULL;
 
 	return true;

@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -60,21 +59,17 @@ static bool find_name(const char *text, uint32_t *virq)
 
 static bool take_virq(struct request *r, const char *text)
 {
-	unsigned long value;
-	char *end;
+	const char *end;
 
 	if (find_name(text, &r->virq))
 		return true;
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || errno || value >= NR_VIRQS) {
+	if (!cli_digits(text, NR_VIRQS - 1, &r->virq, &end) || *end) {
 		cli_error(r->command,
 			  "'%s' is no virtual interrupt: give a number from 0 "
 			  "to %d, or a name like 'debug' or 'VIRQ_ENOMEM'",
 			  text, NR_VIRQS - 1);
 		return false;
 	}
-	r->virq = (uint32_t)value;
 
 	return true;
 }
