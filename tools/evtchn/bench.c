@@ -60,11 +60,8 @@ static int parse(int argc, char **argv, bool *json)
 		else
 			return cli_bad_option(command, options, c, argv);
 	}
-	if (!argv[optind])
-		return -1;
-	cli_error(command, "'%s' is one argument too many", argv[optind]);
 
-	return EXIT_MISUSE;
+	return cli_no_more(command, argv[optind]) ? -1 : EXIT_MISUSE;
 }
 
 /* `evtchn run` on @socket; the domains of the measurement are other ones. */

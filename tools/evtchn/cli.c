@@ -81,6 +81,14 @@ int cli_bad_option(const char *command, const struct option *options, int c,
 	return EXIT_MISUSE;
 }
 
+bool cli_no_more(const char *command, const char *argument)
+{
+	if (argument)
+		cli_error(command, "'%s' is one argument too many", argument);
+
+	return !argument;
+}
+
 bool cli_digits(const char *text, uint32_t max, uint32_t *number,
 		const char **end)
 {

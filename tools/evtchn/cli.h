@@ -25,6 +25,9 @@ void cli_error(const char *command, const char *format, ...)
 int cli_bad_option(const char *command, const struct option *options, int c,
 		   char **argv);
 
+/* @argument is NULL, as no more are wanted.  False, with a message printed. */
+bool cli_no_more(const char *command, const char *argument);
+
 /*
  * Parse a decimal number up to @max, without blanks and signs.  @end: what comes
  * after it.  False, without a message: there is none, or it is larger.

@@ -61,11 +61,8 @@ static int parse(int argc, char **argv, char path[SOCKET_PATH_MAX])
 		else
 			return cli_bad_option(command, options, c, argv);
 	}
-	if (argv[optind]) {
-		cli_error(command, "'%s' is one argument too many",
-			  argv[optind]);
+	if (!cli_no_more(command, argv[optind]))
 		return EXIT_MISUSE;
-	}
 
 	return socket_path(command, socket, path) ? EXIT_MISUSE : -1;
 }

@@ -97,11 +97,8 @@ static int parse(int argc, char **argv, struct request *r)
 		if (!ok)
 			return EXIT_MISUSE;
 	}
-	if (argv[optind]) {
-		cli_error(command, "'%s' is one argument too many",
-			  argv[optind]);
+	if (!cli_no_more(command, argv[optind]))
 		return EXIT_MISUSE;
-	}
 	if (r->count && !r->interval) {
 		cli_error(command, "--count N goes with --interval TIME");
 		return EXIT_MISUSE;

@@ -77,11 +77,8 @@ static int parse(int argc, char **argv, struct request *r)
 		if (c == '?' || c == ':')
 			return cli_bad_option(command, options, c, argv);
 	}
-	if (argv[optind]) {
-		cli_error(command, "'%s' is one argument too many",
-			  argv[optind]);
+	if (!cli_no_more(command, argv[optind]))
 		return EXIT_MISUSE;
-	}
 
 	return socket_path(command, socket, r->socket) ? EXIT_MISUSE : -1;
 }
