@@ -415,11 +415,8 @@ if command -v dot >/dev/null; then
 		[ "$(grep -c '<g id="clust' "$dir/svg")" -eq 2 ] &&
 		[ "$(grep -c '<g id="edge' "$dir/svg")" -eq 1 ]
 	report $? "graph: Graphviz draws it"
-elif [ "$ci" = true ]; then
-	report 1 "graph: no dot (graphviz) under CI"
 else
-	number=$((number + 1))
-	echo "ok $number - graph: drawn # SKIP no dot"
+	skip "graph: Graphviz draws it" "no dot (graphviz)"
 fi
 exec 3<&-
 kill $alice $dom0
@@ -441,5 +438,4 @@ done
 misuse "stat: a count without an interval" "--interval" evtchn stat --count 3
 misuse "stat: no interval" "too short" evtchn stat --interval 0
 
-echo "1..$number"
-[ $failures -eq 0 ]
+finish

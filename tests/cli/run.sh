@@ -453,5 +453,4 @@ for side in alice_domU alice_dom0; do
 	report $? "alice.sh: leaves nothing when $side fails"
 done
 
-echo "1..$number"
-[ $failures -eq 0 ]
+finish

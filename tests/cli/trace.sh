@@ -93,11 +93,10 @@ END
 # check NAME FILE ROUNDS whole|part
 check()
 {
-	if ! command -v python3 >/dev/null && [ "$ci" != true ]; then
-		number=$((number + 1))
-		echo "ok $number - $1 # SKIP no python3"
+	command -v python3 >/dev/null || {
+		skip "$1" "no python3"
 		return
-	fi
+	}
 	python3 "$dir/check.py" "$2" "$3" "$4" >"$out" 2>"$err"
 	report $? "$1"
 }
@@ -267,5 +266,4 @@ report $? "bench: nowhere to put a socket"
 misuse "bench: a stray argument" "'stray'" evtchn bench stray
 misuse "bench: unknown option" "--frob" evtchn bench --frob
 
-echo "1..$number"
-[ $failures -eq 0 ]
+finish

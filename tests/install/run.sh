@@ -27,32 +27,9 @@ stage=$dir/stage
 usr=$stage/usr
 include=$usr/include/evtchn
 log=$dir/log
-number=0
-failures=0
+. tests/lib/report.sh
 
 # --- Helpers ---------------------------------------------------------------
-
-# report STATUS NAME: one TAP line; on failure with the end of the log.
-report()
-{
-	number=$((number + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $number - $2"
-	else
-		failures=$((failures + 1))
-		echo "not ok $number - $2"
-		tail -n 20 "$log" | sed 's/^/# /'
-	fi
-}
-
-# check NAME COMMAND...: passes if the command, which may cd, does.
-check()
-{
-	name=$1
-	shift
-	("$@") >"$log" 2>&1
-	report $? "$name"
-}
 
 # The files of the source tree; those in the build directory do not count.
 list_tree()
@@ -77,8 +54,7 @@ code()
 # Built already when `make check` runs us; then only the installing is tested.
 if ! make -s BUILD="$build" all >"$log" 2>&1; then
 	report 1 "the parts build"
-	echo "1..$number"
-	exit 1
+	finish
 fi
 list_tree >"$dir/before"
 touch "$dir/stamp"
@@ -237,5 +213,4 @@ version()
 }
 check "evtchn --version runs from where it was installed" version
 
-echo "1..$number"
-[ "$failures" -eq 0 ]
+finish

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # What the run.sh of several folders share; sourced by them, with $1, the build
-# directory.  They print TAP.
+# directory.  They print TAP (report.sh).
 #
 #   build, run   the build directory, and its evtchn
 #   here         the folder of the script; the working directory is the tree's
@@ -19,8 +19,7 @@ dir=$(mktemp -d) || exit 1
 run=$build/bin/evtchn
 export EVTCHN_SOCKET="$dir/sock"
 unset EVTCHN_FD EVTCHN_DOMAIN EVTCHN_DEVICE
-number=0
-failures=0
+. tests/lib/report.sh
 
 at_end()
 {
@@ -36,46 +35,6 @@ cleanup()
 }
 trap cleanup EXIT
 trap 'exit 1' HUP INT TERM
-
-# report STATUS NAME: one TAP line; on failure with the log.
-report()
-{
-	number=$((number + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $number - $2"
-	else
-		failures=$((failures + 1))
-		echo "not ok $number - $2"
-		tail -n 30 "$dir/log" | sed 's/^/# /'
-	fi
-}
-
-# skip NAME WHY: what is missing is a failure where everything must be there.
-skip()
-{
-	number=$((number + 1))
-	if [ "${CI:-}" = true ]; then
-		failures=$((failures + 1))
-		echo "not ok $number - $1: $2"
-	else
-		echo "ok $number - $1 # SKIP $2"
-	fi
-}
-
-# check NAME COMMAND...
-check()
-{
-	name=$1
-	shift
-	("$@") >"$dir/log" 2>&1
-	report $? "$name"
-}
-
-finish()
-{
-	echo "1..$number"
-	exit $((failures > 0))
-}
 
 # The cmocka programs of the folder, each of which is one line.
 check_programs()

@@ -7,18 +7,14 @@ set -u
 build=${1:-build}
 evtchnd=$build/san/bin/evtchnd
 dir=$(mktemp -d) || exit 1
-n=0
 trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$dir"' EXIT
 unset EVTCHN_SOCKET XDG_RUNTIME_DIR
 
-verdict() { # STATUS TEXT
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		sed 's/^/# /' "$dir/err"
-	fi
+# shellcheck source=tests/lib/report.sh
+. "$(dirname "$0")/../lib/report.sh"
+
+said() {
+	sed 's/^/# /' "$dir/err"
 }
 
 # refused TEXT PATTERN ARGS...: exit status 2, one line on stderr, with PATTERN.
@@ -29,7 +25,7 @@ refused() {
 	rc=$?
 	[ $rc = 2 ] && [ "$(wc -l <"$dir/err")" = 1 ] &&
 		[ ! -s "$dir/out" ] && grep -q "$pattern" "$dir/err"
-	verdict $? "$text"
+	report $? "$text"
 }
 
 # start ARGS...: in the background; returns when it listens.
@@ -52,7 +48,7 @@ echo hello >"$dir/file"
 refused path_no_socket_named "$dir/file exists and is no socket" \
 	--socket "$dir/file"
 grep -q hello "$dir/file"
-verdict $? path_no_socket_left_as_it_was
+report $? path_no_socket_left_as_it_was
 refused directory_missing_named "cannot create $dir/no/sock.pid" \
 	--socket "$dir/no/sock"
 
@@ -97,8 +93,7 @@ if [ "$(id -u)" = 0 ]; then
 	refused policy_of_another_user_refused "belongs to uid 65534: make" \
 		--socket "$dir/sock" --policy "$dir/policy"
 else
-	n=$((n + 1))
-	echo "ok $n - policy_of_another_user_refused # SKIP needs root"
+	skip policy_of_another_user_refused "needs root"
 fi
 rm -f "$dir/policy"
 refused mode_named "permissions as 660, not 0999" --mode 0999
@@ -110,16 +105,15 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	ASAN_OPTIONS=detect_leaks=0 setpriv --reuid=65534 --clear-groups \
 		"$dir/evtchnd" --socket "$dir/ro/sock" 2>"$dir/err"
 	[ $? = 2 ] && grep -q "Permission denied: make the directory" "$dir/err"
-	verdict $? directory_not_writable_named
+	report $? directory_not_writable_named
 else
-	n=$((n + 1))
-	echo "ok $n - directory_not_writable_named # SKIP needs root"
+	skip directory_not_writable_named "needs root"
 fi
 
 "$evtchnd" --help >"$dir/out" 2>"$dir/err" && grep -q "^Examples:" "$dir/out"
-verdict $? help_has_examples
+report $? help_has_examples
 "$evtchnd" --version >"$dir/out" 2>"$dir/err" && grep -q "^evtchnd [0-9]" "$dir/out"
-verdict $? version_printed
+report $? version_printed
 
 start --socket "$dir/sock"
 refused live_broker_found_by_pid "a broker (pid $pid) serves $dir/sock" \
@@ -127,15 +121,15 @@ refused live_broker_found_by_pid "a broker (pid $pid) serves $dir/sock" \
 kill -9 $pid
 wait $pid 2>/dev/null
 [ -S "$dir/sock" ]
-verdict $? killed_broker_leaves_its_socket
+report $? killed_broker_leaves_its_socket
 start --socket "$dir/sock"
 kill -0 $pid 2>"$dir/err"
-verdict $? stale_socket_taken_over
+report $? stale_socket_taken_over
 kill $pid
 wait $pid
 rc=$?
 [ $rc = 0 ] && [ ! -e "$dir/sock" ] && [ ! -e "$dir/sock.pid" ]
-verdict $? terminated_broker_cleans_up
+report $? terminated_broker_cleans_up
 
 # Somebody else's socket is not taken away.
 if command -v python3 >/dev/null; then
@@ -184,8 +178,7 @@ else
 	for name in foreign_listener_left_alone \
 		foreign_listener_with_a_full_queue_left_alone \
 		broker_with_a_full_queue_left_alone; do
-		n=$((n + 1))
-		echo "ok $n - $name # SKIP needs python3"
+		skip "$name" "needs python3"
 	done
 fi
 
@@ -193,9 +186,9 @@ fi
 start --socket "$dir/sock" --exit-idle
 EVTCHN_SOCKET=$dir/sock "$build/test/process/test_events" busy >"$dir/out"
 timeout 100 tail --pid=$pid -f /dev/null
-verdict $? exit_idle_leaves_after_the_last_connection
+report $? exit_idle_leaves_after_the_last_connection
 [ ! -e "$dir/sock" ]
-verdict $? exit_idle_removes_the_socket
+report $? exit_idle_removes_the_socket
 
 # While somebody holds PATH.lock it stays: he is about to connect.
 start --socket "$dir/sock" --exit-idle
@@ -205,11 +198,11 @@ EVTCHN_SOCKET=$dir/sock "$build/test/process/test_events" busy >"$dir/out" 9>&-
 EVTCHN_SOCKET=$dir/sock "$build/test/process/test_events" busy >"$dir/out" 9>&-
 rc=$?
 [ $rc = 0 ] && kill -0 $pid
-verdict $? exit_idle_waits_for_who_holds_the_lock
+report $? exit_idle_waits_for_who_holds_the_lock
 exec 9>&-
 EVTCHN_SOCKET=$dir/sock "$build/test/process/test_events" busy >"$dir/out"
 timeout 100 tail --pid=$pid -f /dev/null
-verdict $? exit_idle_leaves_when_the_lock_is_free
+report $? exit_idle_leaves_when_the_lock_is_free
 
 # In the background: returns when it listens.
 "$evtchnd" --socket "$dir/sock" 2>"$dir/err"
@@ -217,13 +210,13 @@ rc=$?
 pid=$(cat "$dir/sock.pid")
 EVTCHN_SOCKET=$dir/sock "$build/test/process/test_events" busy >"$dir/out" &&
 	[ $rc = 0 ] && kill "$pid"
-verdict $? background_usable_when_the_command_returns
+report $? background_usable_when_the_command_returns
 
 # The default directory.
 mkdir -m 700 "$dir/run"
 XDG_RUNTIME_DIR=$dir/run start
 [ -S "$dir/run/evtchnd.sock" ]
-verdict $? default_path_in_runtime_directory
+report $? default_path_in_runtime_directory
 kill $pid
 
 # A program without standard output: what it prints must not end in the socket
@@ -239,7 +232,7 @@ timeout 60 sh -c 'until "$bin/evtchn" ls | grep -q unbound; do :; done' 2>"$dir/
 rc=$?
 [ $rc = 0 ] || kill $domU
 wait $domU && [ $rc = 0 ]
-verdict $? program_without_standard_output_works
+report $? program_without_standard_output_works
 kill $pid && wait $pid 2>/dev/null
 
-echo "1..$n"
+finish
