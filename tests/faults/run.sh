@@ -3,37 +3,22 @@
 #
 # run.sh BUILD: processes that die, and what becomes of the others.  Prints TAP.
 
-set -u
+# shellcheck source=tests/lib/tap.sh
+. "$(dirname "$0")/../lib/tap.sh"
 
-build=$(realpath "${1:-build}")
-cd "$(dirname "$0")/../.." || exit 1
-dir=$(mktemp -d) || exit 1
-export EVTCHN_SOCKET="$dir/sock"
-unset EVTCHN_FD EVTCHN_DOMAIN EVTCHN_DEVICE EVTCHN_NOTICE
-number=0
+unset EVTCHN_NOTICE
 broker=
 
-cleanup()
+at_end()
 {
 	[ -n "$broker" ] && kill "$broker" 2>/dev/null && wait "$broker"
-	rm -rf "$dir"
 }
-trap cleanup EXIT
-trap 'exit 1' HUP INT TERM
 
-# check NAME COMMAND...: one TAP line; what it says about itself, "# ...", too.
-check()
+# measured NAME COMMAND...: what it says about itself, "# ...", is shown, too.
+measured()
 {
-	name=$1
-	shift
-	number=$((number + 1))
-	if ("$@") >"$dir/log" 2>&1; then
-		grep '^#' "$dir/log"
-		echo "ok $number - $name"
-	else
-		echo "not ok $number - $name"
-		tail -n 40 "$dir/log" | sed 's/^/# /'
-	fi
+	check "$@"
+	grep '^#' "$dir/log"
 }
 
 start_broker()
@@ -53,17 +38,14 @@ stop_broker()
 	return $status
 }
 
-cmocka=${FAULTS_ONLY-$(ls tests/faults/test_*.c)}
-echo "1..$(($(echo "$cmocka" | wc -l) + 7))"
-
-for t in $cmocka; do
+for t in ${FAULTS_ONLY-tests/faults/test_*.c}; do
 	t=$(basename "$t" .c)
 	check "$t" env CMOCKA_MESSAGE_OUTPUT=TAP timeout 400 \
 		"$build/test/faults/$t"
 done
 
 start_broker
-check "a killed peer is an event within 10 ms" timeout 120 \
+measured "a killed peer is an event within 10 ms" timeout 120 \
 	"$build/test/faults/latency" "$EVTCHN_SOCKET"
 stop_broker
 
@@ -230,6 +212,7 @@ check "evtchn run lets a broker go that was asked to" \
 # A minute is what it takes to meet most of what can happen at a bad moment.
 seconds=${FAULT_SECONDS:-60}
 seed=${FAULT_SEED:-$(date +%s)}
-check "$seconds s of kills and stops under load (FAULT_SEED=$seed)" \
+measured "$seconds s of kills and stops under load (FAULT_SEED=$seed)" \
 	timeout $((seconds * 4 + 120)) "$build/test/faults/storm" \
 	"$build/san/bin/evtchnd" "$dir/storm" "$seconds" "$seed"
+finish
