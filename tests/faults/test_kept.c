@@ -86,6 +86,23 @@ static void fresh_broker(void)
 	start_broker(&broker);
 }
 
+/* Nobody has come back yet when it starts. */
+static int next_broker(int fd)
+{
+	restart_broker();
+	(void)close(fd);
+	return hold(1);
+}
+
+static void next_broker_for_both(int *one, int *two)
+{
+	restart_broker();
+	(void)close(*one);
+	(void)close(*two);
+	*one = hold(1);
+	*two = hold(2);
+}
+
 /* --- they are there ------------------------------------------------------------ */
 
 static void port_comes_back_with_its_name(void **state)
@@ -98,9 +115,7 @@ static void port_comes_back_with_its_name(void **state)
 		(void)make(fd, 3, NULL);
 	before = make(fd, 2, "door");
 	CHECK(!evp_control_port(fd, EVP_PORT_CLOSE, 1, 2, NULL, NULL));
-	restart_broker();
-	(void)close(fd);
-	fd = hold(1);
+	fd = next_broker(fd);
 	assert_int_equal(find(fd, 1, "door", &after), 0);
 	assert_memory_equal(&before, &after, sizeof(before));
 	/* The one that was closed is not there, and the next to be had. */
@@ -118,11 +133,7 @@ static void event_waits_for_the_next_broker(void **state)
 	b = bind_to(two, &a, "bell");
 	assert_true(take(two, b.port)); /* the bind's */
 	send_on(two, b.port);
-	restart_broker();
-	(void)close(one);
-	(void)close(two);
-	one = hold(1);
-	two = hold(2);
+	next_broker_for_both(&one, &two);
 	assert_true(take(one, a.port));
 	assert_false(take(one, a.port));
 	assert_false(take(two, b.port));
@@ -175,9 +186,7 @@ static void within_one_domain_too(void **state)
 	b = bind_to(fd, &a, "bell");
 	assert_true(take(fd, b.port));
 	send_on(fd, b.port);
-	restart_broker();
-	(void)close(fd);
-	fd = hold(1);
+	fd = next_broker(fd);
 	assert_true(take(fd, a.port));
 	assert_false(take(fd, b.port));
 	send_on(fd, a.port);
@@ -198,9 +207,7 @@ static void and_with_the_one_after_that(void **state)
 	fd = hold(1);
 	assert_int_equal(find(fd, 1, "door", &e), 0);
 	assert_int_equal(e.port, a.port);
-	restart_broker();
-	(void)close(fd);
-	fd = hold(1);
+	fd = next_broker(fd);
 	assert_int_equal(find(fd, 1, "door", &e), 0);
 	(void)close(fd);
 }
@@ -215,11 +222,7 @@ static void what_was_undone_stays_undone(void **state)
 	CHECK(!evp_control_port(one, EVP_PORT_CLOSE, 1, a.port, NULL, NULL));
 	/* The same number, for the same domain, but nobody's peer. */
 	assert_int_equal(make(one, 2, "new").port, a.port);
-	restart_broker();
-	(void)close(one);
-	(void)close(two);
-	one = hold(1);
-	two = hold(2);
+	next_broker_for_both(&one, &two);
 	assert_int_equal(find(one, 1, "new", &e), 0);
 	assert_int_equal(e.status, EVTCHNSTAT_unbound);
 	assert_int_equal(find(two, 2, "bell", &e), 0);
@@ -238,9 +241,7 @@ static void short_visit_takes_nothing_away(void **state)
 
 	(void)state;
 	(void)make(fd, 2, "door");
-	restart_broker();
-	(void)close(fd);
-	fd = hold(1);
+	fd = next_broker(fd);
 	assert_int_equal(find(fd, 1, "door", &e), 0);
 	(void)close(fd);
 	fd = hold(1);
@@ -447,9 +448,7 @@ static void event_that_was_read_does_not(void **state)
 	send_on(one, b.port);
 	assert_true(take(one, a.port));
 	sync_with(one);
-	restart_broker();
-	(void)close(one);
-	one = hold(1);
+	one = next_broker(one);
 	assert_false(take(one, a.port));
 	(void)close(one);
 }
@@ -570,9 +569,7 @@ static void what_is_written_afterwards_is_good(void **state)
 	expect_distrusted();
 	fd = hold(1);
 	(void)make(fd, 2, "gate");
-	restart_broker();
-	(void)close(fd);
-	fd = hold(1);
+	fd = next_broker(fd);
 	assert_int_equal(find(fd, 1, "gate", &e), 0);
 	(void)close(fd);
 }

@@ -9,6 +9,12 @@
 
 /* --- how a peer may end ---------------------------------------------------- */
 
+static void connect_watched(struct pair *p)
+{
+	connect_pair(p);
+	assert_int_equal(evp_watch_peer(p->front, p->port, true), 0);
+}
+
 static void wait_notice(struct pair *p, uint64_t want)
 {
 	wait_count(p->front, &p->events, want);
@@ -21,8 +27,7 @@ static void peer_that_closes_is_an_event(void **state)
 	struct pair p;
 
 	(void)state;
-	connect_pair(&p);
-	assert_int_equal(evp_watch_peer(p.front, p.port, true), 0);
+	connect_watched(&p);
 	assert_int_equal(evg_close(evp_evg(p.back), p.back_port), 0);
 	wait_notice(&p, 1);
 	disconnect_pair(&p);
@@ -33,8 +38,7 @@ static void peer_that_leaves_is_an_event(void **state)
 	struct pair p;
 
 	(void)state;
-	connect_pair(&p);
-	assert_int_equal(evp_watch_peer(p.front, p.port, true), 0);
+	connect_watched(&p);
 	evp_detach(p.back);
 	wait_notice(&p, 1);
 	evp_detach(p.front);
@@ -46,8 +50,7 @@ static void peer_that_resets_is_an_event(void **state)
 	struct pair p;
 
 	(void)state;
-	connect_pair(&p);
-	assert_int_equal(evp_watch_peer(p.front, p.port, true), 0);
+	connect_watched(&p);
 	assert_int_equal(evg_plat_hypercall(evp_evg(p.back),
 					    __HYPERVISOR_event_channel_op,
 					    EVTCHNOP_reset, &op),
@@ -94,8 +97,7 @@ static void notice_makes_the_descriptor_readable(void **state)
 	struct pair p;
 
 	(void)state;
-	connect_pair(&p);
-	assert_int_equal(evp_watch_peer(p.front, p.port, true), 0);
+	connect_watched(&p);
 	fd.fd = evp_fd(p.front);
 	evp_detach(p.back);
 	do {
@@ -108,16 +110,21 @@ static void notice_makes_the_descriptor_readable(void **state)
 
 /* --- who is told, and how long --------------------------------------------- */
 
+static void close_unheard(struct pair *p, uint64_t events)
+{
+	assert_int_equal(evg_close(evp_evg(p->back), p->back_port), 0);
+	await_status(p->front, p->port, EVTCHNSTAT_unbound);
+	(void)evp_poll(p->front);
+	assert_int_equal(p->events, events);
+}
+
 static void who_did_not_ask_is_not_told(void **state)
 {
 	struct pair p;
 
 	(void)state;
 	connect_pair(&p);
-	assert_int_equal(evg_close(evp_evg(p.back), p.back_port), 0);
-	await_status(p.front, p.port, EVTCHNSTAT_unbound);
-	(void)evp_poll(p.front);
-	assert_int_equal(p.events, 0);
+	close_unheard(&p, 0);
 	disconnect_pair(&p);
 }
 
@@ -126,8 +133,7 @@ static void notice_holds_for_the_next_peer_until_it_is_off(void **state)
 	struct pair p;
 
 	(void)state;
-	connect_pair(&p);
-	assert_int_equal(evp_watch_peer(p.front, p.port, true), 0);
+	connect_watched(&p);
 	assert_int_equal(evg_close(evp_evg(p.back), p.back_port), 0);
 	wait_notice(&p, 1);
 	bind_back(&p);
@@ -135,10 +141,7 @@ static void notice_holds_for_the_next_peer_until_it_is_off(void **state)
 	wait_notice(&p, 2);
 	bind_back(&p);
 	assert_int_equal(evp_watch_peer(p.front, p.port, false), 0);
-	assert_int_equal(evg_close(evp_evg(p.back), p.back_port), 0);
-	await_status(p.front, p.port, EVTCHNSTAT_unbound);
-	(void)evp_poll(p.front);
-	assert_int_equal(p.events, 2);
+	close_unheard(&p, 2);
 	disconnect_pair(&p);
 }
 
@@ -156,10 +159,7 @@ static void new_port_is_not_watched(void **state)
 	p.port = open_unbound(p.front, 2, count_event, &p.events);
 	assert_int_equal(p.port, old);
 	bind_back(&p);
-	assert_int_equal(evg_close(evp_evg(p.back), p.back_port), 0);
-	await_status(p.front, p.port, EVTCHNSTAT_unbound);
-	(void)evp_poll(p.front);
-	assert_int_equal(p.events, 0);
+	close_unheard(&p, 0);
 	disconnect_pair(&p);
 }
 
@@ -168,8 +168,7 @@ static void what_the_dead_had_sent_arrives_as_well(void **state)
 	struct pair p;
 
 	(void)state;
-	connect_pair(&p);
-	assert_int_equal(evp_watch_peer(p.front, p.port, true), 0);
+	connect_watched(&p);
 	assert_int_equal(evg_notify(evp_evg(p.back), p.back_port), 0);
 	wait_count(p.front, &p.events, 1);
 	assert_int_equal(evg_notify(evp_evg(p.back), p.back_port), 0);
@@ -193,10 +192,7 @@ static void only_its_owner_watches_a_port(void **state)
 	connect_pair(&p);
 	other = attach(1);
 	assert_int_equal(evp_watch_peer(other, p.port, true), -XEN_ENOTCONN);
-	assert_int_equal(evg_close(evp_evg(p.back), p.back_port), 0);
-	await_status(p.front, p.port, EVTCHNSTAT_unbound);
-	(void)evp_poll(p.front);
-	assert_int_equal(p.events, 0);
+	close_unheard(&p, 0);
 	evp_detach(other);
 	disconnect_pair(&p);
 }

@@ -79,24 +79,34 @@ static void peer_hears_of_it_without_a_broker(void **state)
 	disconnect_pair(&p);
 }
 
+/* There is no broker, and the back end's lane is hot: nobody rings. */
+static void tire_pair(struct pair *p)
+{
+	quiet_pair(p, true);
+	kill_broker();
+	notice_death(p->front);
+	notice_death(p->back);
+	assert_int_equal(evg_notify(evp_evg(p->front), p->port), 0);
+	wait_count(p->back, &p->back_events, 1);
+}
+
+static void expect_heard(struct pair *p)
+{
+	assert_true(evp_arm(p->back));
+	(void)evp_poll(p->back);
+	assert_int_equal(p->back->chan[p->back_port].kind, EVTCHNSTAT_unbound);
+	assert_int_equal(p->back_events, 2);
+}
+
 /* It looked, and is about to sleep: the mark is nothing it would look at then. */
 static void who_is_about_to_sleep_hears_of_it(void **state)
 {
 	struct pair p;
 
 	(void)state;
-	quiet_pair(&p, true);
-	kill_broker();
-	notice_death(p.front);
-	notice_death(p.back);
-	/* Its lane is hot: nobody rings. */
-	assert_int_equal(evg_notify(evp_evg(p.front), p.port), 0);
-	wait_count(p.back, &p.back_events, 1);
+	tire_pair(&p);
 	assert_int_equal(evg_close(evp_evg(p.front), p.port), 0);
-	assert_true(evp_arm(p.back));
-	(void)evp_poll(p.back);
-	assert_int_equal(p.back->chan[p.back_port].kind, EVTCHNSTAT_unbound);
-	assert_int_equal(p.back_events, 2);
+	expect_heard(&p);
 	disconnect_pair(&p);
 }
 
@@ -106,17 +116,9 @@ static void who_is_about_to_sleep_hears_of_leaving(void **state)
 	struct pair p;
 
 	(void)state;
-	quiet_pair(&p, true);
-	kill_broker();
-	notice_death(p.front);
-	notice_death(p.back);
-	assert_int_equal(evg_notify(evp_evg(p.front), p.port), 0);
-	wait_count(p.back, &p.back_events, 1);
+	tire_pair(&p);
 	evp_detach(p.front);
-	assert_true(evp_arm(p.back));
-	(void)evp_poll(p.back);
-	assert_int_equal(p.back->chan[p.back_port].kind, EVTCHNSTAT_unbound);
-	assert_int_equal(p.back_events, 2);
+	expect_heard(&p);
 	evp_detach(p.back);
 }
 
