@@ -7,7 +7,8 @@
  * are in memfds that were sealed against shrinking, so looking at them cannot
  * fault.
  *
- * Reading order: this, grant_share.c, grant_map.c, grant_copy.c.
+ * Reading order: this, grant_share.c, grant_map.c, grant_copy.c; grant_again.c
+ * for what happens when the broker was killed.
  */
 #include "grant.h"
 
@@ -45,13 +46,20 @@ struct evp_area *evp_area_new(uint32_t count, bool is_shared)
 	a->count = count;
 	a->is_shared = is_shared;
 	a->memfd = -1;
-	return a;
+	if (is_shared)
+		return a;
+	a->seen = calloc(count, sizeof(a->seen[0]));
+	if (a->seen)
+		return a;
+	free(a);
+	return NULL;
 }
 
 void evp_area_free(struct evp_area *a)
 {
 	if (a->memfd >= 0)
 		(void)close(a->memfd);
+	free(a->seen);
 	free(a);
 }
 
@@ -105,6 +113,7 @@ void evp_grants_close(struct evp_grants *h)
 			evp_area_free(a);
 		}
 	}
+	evp_gone_drop(h);
 	evp_slabs_free(h);
 	/* That says it all; in a child after fork(), nothing. */
 	(void)close(h->s.fd);

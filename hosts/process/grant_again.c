@@ -25,7 +25,8 @@
 
 #define FIRST_MS 10
 #define LAST_MS	 320
-#define TRIES	 40 /* of what is refused: some 10 s */
+#define TRIES	 40  /* of what is refused: some 10 s */
+#define REFUSALS 256 /* in one try */
 
 /* --- saying it -------------------------------------------------------------- */
 
@@ -82,27 +83,45 @@ static int say_region(struct evp_grants *h, struct evp_area *a)
 	return rc;
 }
 
-static bool say(struct evp_grants *h, struct evp_area *a)
+static bool share_again(struct evp_grants *h, struct evp_area *a)
 {
 	if (a->slab ? say_single(h, a) : say_region(h, a))
 		return false;
 	a->nr = a->count;
+	return true;
+}
+
+bool evp_area_say(struct evp_grants *h, struct evp_area *a)
+{
+	if (a->is_shared ? !share_again(h, a) : !evp_area_remap(h, a))
+		return false;
 	a->is_unsaid = false;
 	return true;
 }
 
-/* All that is left to be said.  True: nothing is. */
+/*
+ * What is left to be said, one bucket after the other, until too much of it was
+ * refused: the next time begins where this one ended.  True: nothing is left.
+ */
 static bool say_all(struct evp_grants *h)
 {
-	bool all = true;
+	uint32_t i, nr_refused = 0;
 	struct evp_area *a;
-	uint32_t i;
 
-	for (i = 0; i < EVP_AREA_BUCKETS; i++) {
-		for (a = h->area[i]; a; a = a->next)
-			all &= !a->is_unsaid || say(h, a);
+	for (i = 0; i < EVP_AREA_BUCKETS && nr_refused < REFUSALS; i++) {
+		h->next = (h->next + 1) % EVP_AREA_BUCKETS;
+		for (a = h->area[h->next]; a; a = a->next)
+			nr_refused += a->is_unsaid && !evp_area_say(h, a);
 	}
-	return all;
+	return evp_gone_say(h) && !nr_refused;
+}
+
+static void try(struct evp_grants *h)
+{
+	if (h->tries && (say_all(h) || !--h->tries)) {
+		h->tries = 0;
+		evp_gone_drop(h);
+	}
 }
 
 /* The new broker knows nothing, so nothing can be taken back from it. */
@@ -118,10 +137,11 @@ void evp_grants_again(void *ctx)
 	for (i = 0; i < EVP_AREA_BUCKETS; i++) {
 		for (a = h->area[i]; a; a = a->next) {
 			a->nr = 0;
-			a->is_unsaid = a->is_shared;
+			a->is_unsaid = a->is_old = true;
 		}
 	}
-	h->tries = say_all(h) ? 0 : TRIES;
+	h->tries = TRIES;
+	try(h);
 }
 
 /* --- the keeper ------------------------------------------------------------- */
@@ -143,8 +163,7 @@ static int attempt(struct evp_grants *h, int ms)
 	bool is_over;
 
 	evp_grants_enter(h);
-	if (h->tries && (say_all(h) || !--h->tries))
-		h->tries = 0;
+	try(h);
 	is_over = !h->s.path[0];
 	ms = h->tries || evp_is_hung_up(h->s.fd) ? ms : -1;
 	evp_grants_leave(h);
@@ -197,6 +216,8 @@ void evp_keeper_stop(struct evp_grants *h)
 	if (h->pid == getpid()) {
 		(void)eventfd_write(h->stop, 1);
 		(void)pthread_join(h->keeper, NULL);
+		evp_session_resume(&h->s);
+		try(h);
 	}
 	(void)close(h->stop);
 }

@@ -27,13 +27,14 @@ static int begin(struct evp_grants *h, const struct evp_grant_ref *r,
 		 uint32_t offset, size_t len, uint32_t flags, int *fd,
 		 off_t *at)
 {
+	const struct evp_how how = {.flags = flags | EVP_GRANT_COPY};
 	struct evp_grant_mapped a;
 	int rc;
 
 	if (offset > EVP_PAGE_SIZE || len > EVP_PAGE_SIZE - offset)
 		return GNTST_bad_copy_arg;
 	evp_grants_enter(h);
-	rc = evp_grant_ask(h, r, 1, flags | EVP_GRANT_COPY, NULL, &a, fd);
+	rc = evp_grant_ask(h, r, 1, &how, &a, fd);
 	evp_grants_leave(h);
 	if (rc)
 		return GNTST_general_error;

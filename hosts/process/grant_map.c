@@ -36,12 +36,13 @@ static int check_answer(const struct evp_packet *p, uint32_t count)
 }
 
 int evp_grant_ask(struct evp_grants *h, const struct evp_grant_ref *r,
-		  uint32_t count, uint32_t flags,
-		  const struct evp_notify *notify, struct evp_grant_mapped *a,
-		  int *fd)
+		  uint32_t count, const struct evp_how *how,
+		  struct evp_grant_mapped *a, int *fd)
 {
 	struct evp_grant_map m = {.domid = (uint16_t)r->domid,
-				  .flags = (uint16_t)flags};
+				  .flags = (uint16_t)how->flags,
+				  .file = how->only ? how->only->file : 0,
+				  .page = how->only ? how->only->page : 0};
 	struct evp_packet p = {.nr_fds = 0};
 	size_t len = offsetof(struct evp_grant_map, ref);
 	int rc;
@@ -56,7 +57,7 @@ int evp_grant_ask(struct evp_grants *h, const struct evp_grant_ref *r,
 		m.ref[m.count] = r[m.count].ref;
 		m.count++;
 	}
-	evp_fill_notify(&m.notify, notify);
+	evp_fill_notify(&m.notify, how->notify);
 	len += m.count * sizeof(m.ref[0]);
 	evp_hdr_init(&m.hdr, EVP_GRANT_MAP, len, EVP_GRANT_SEQ);
 	rc = evp_ask(h->s.fd, &m, len, &p, EVP_GRANT_MAPPED,
@@ -119,7 +120,7 @@ static int ask_unmap(struct evp_grants *h, uint32_t number)
 		       sizeof(struct evp_grant_done));
 }
 
-static int unmap_all(struct evp_grants *h, const struct evp_area *a)
+int evp_unmap_numbers(struct evp_grants *h, struct evp_area *a)
 {
 	uint32_t i;
 	int one, rc = 0;
@@ -128,14 +129,14 @@ static int unmap_all(struct evp_grants *h, const struct evp_area *a)
 		one = ask_unmap(h, a->id[i]);
 		rc = rc ? rc : one;
 	}
+	a->nr = 0;
 	return rc;
 }
 
 struct request {
 	const struct evp_grant_ref *ref;
-	uint32_t flags;
+	struct evp_how how;
 	int prot;
-	const struct evp_notify *notify;
 };
 
 /* As many as go at once, beginning with the one at *@done. */
@@ -145,15 +146,16 @@ static int map_some(struct evp_grants *h, const struct request *q,
 	const struct evp_grant_ref *r = q->ref + *done;
 	struct evp_grant_mapped a;
 	int fd = -1;
-	int rc = evp_grant_ask(h, r, area->count - *done, q->flags, q->notify,
-			       &a, &fd);
+	int rc = evp_grant_ask(h, r, area->count - *done, &q->how, &a, &fd);
 
 	if (rc)
 		return rc;
 	if (a.status)
 		return explain(r, a.status);
 	area->id[area->nr++] = a.map;
-	rc = place(addr + evp_pages(*done), q->prot, fd, &a);
+	rc = evp_area_see(area, *done, r, &a, fd);
+	if (!rc)
+		rc = place(addr + evp_pages(*done), q->prot, fd, &a);
 	(void)close(fd);
 	*done += a.count;
 	return rc;
@@ -175,7 +177,7 @@ static int map(struct evp_grants *h, const struct request *q,
 	if (!rc)
 		return 0;
 	(void)munmap(*addr, size);
-	(void)unmap_all(h, area);
+	(void)evp_unmap_numbers(h, area);
 	return rc;
 }
 
@@ -194,8 +196,7 @@ static void forget(struct evp_grants *h, const void *addr)
 		evp_area_unshare(h, a, NULL);
 	} else {
 		h->nr_mapped -= a->count;
-		(void)unmap_all(h, a);
-		free(a);
+		evp_area_end(h, a, evp_unmap_numbers(h, a));
 	}
 }
 
@@ -206,7 +207,7 @@ static int map_locked(struct evp_grants *h, const struct request *q,
 	void *at;
 	int rc;
 
-	if (!count || (q->notify && count != 1))
+	if (!count || (q->how.notify && count != 1))
 		return evp_fail(-EINVAL, "cannot map %u pages like this",
 				count);
 	if (count > h->limit - h->nr_mapped)
@@ -215,14 +216,19 @@ static int map_locked(struct evp_grants *h, const struct request *q,
 	a = evp_area_new(count, false);
 	if (!a)
 		return evp_fail(-ENOMEM, "cannot map %u pages", count);
+	a->flags = q->how.flags;
+	a->has_notify = q->how.notify != NULL;
+	if (q->how.notify)
+		a->notify = *q->how.notify;
 	rc = map(h, q, a, &at);
 	if (rc) {
-		free(a);
+		evp_area_free(a);
 		return rc;
 	}
 	forget(h, at);
 	evp_area_insert(h, a, at);
 	*addr = at;
+	evp_keeper_start(h);
 	return 0;
 }
 
@@ -241,10 +247,10 @@ int evp_grant_map(struct evp_grants *h, const struct evp_grant_ref *r,
 		  uint32_t count, int prot, const struct evp_notify *notify,
 		  void **addr)
 {
-	struct request q = {.ref = r, .prot = prot, .notify = notify};
+	struct request q = {.ref = r, .prot = prot, .how.notify = notify};
 
 	if (prot & PROT_WRITE)
-		q.flags |= EVP_GRANT_WRITABLE;
+		q.how.flags |= EVP_GRANT_WRITABLE;
 	return map_request(h, &q, count, addr);
 }
 
@@ -252,7 +258,8 @@ int evp_frame_map(struct evp_grants *h, uint32_t domid, const uint64_t *frame,
 		  uint32_t count, int prot, void **addr)
 {
 	struct evp_grant_ref *r = calloc(count ? count : 1, sizeof(*r));
-	struct request q = {.ref = r, .prot = prot, .flags = EVP_GRANT_FOREIGN};
+	struct request q = {
+		.ref = r, .prot = prot, .how.flags = EVP_GRANT_FOREIGN};
 	uint32_t i;
 	int rc;
 
@@ -264,7 +271,7 @@ int evp_frame_map(struct evp_grants *h, uint32_t domid, const uint64_t *frame,
 		r[i].ref = frame[i] < UINT32_MAX ? (uint32_t)frame[i] : 0;
 	}
 	if (prot & PROT_WRITE)
-		q.flags |= EVP_GRANT_WRITABLE;
+		q.how.flags |= EVP_GRANT_WRITABLE;
 	rc = map_request(h, &q, count, addr);
 	free(r);
 	return rc;
@@ -284,9 +291,10 @@ static int unmap(struct evp_grants *h, void *addr, uint32_t count)
 		return evp_fail(-EINVAL, "nothing like this was mapped");
 	*at = a->next;
 	h->nr_mapped -= count;
+	evp_area_part(h, a, addr);
 	(void)munmap(addr, evp_pages(count));
-	rc = unmap_all(h, a);
-	free(a);
+	rc = evp_unmap_numbers(h, a);
+	evp_area_end(h, a, rc);
 	return rc;
 }
 

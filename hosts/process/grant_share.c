@@ -145,7 +145,7 @@ static int ask_unshare(struct evp_grants *h, const uint32_t *ref,
 	return rc ? rc : (int)a->nr_busy;
 }
 
-static int unshare_all(struct evp_grants *h, const struct evp_area *a)
+int evp_unshare_numbers(struct evp_grants *h, struct evp_area *a)
 {
 	uint32_t n, done;
 	int rc = 0;
@@ -156,6 +156,7 @@ static int unshare_all(struct evp_grants *h, const struct evp_area *a)
 			n = EVP_GRANTS_PER_MSG;
 		rc = ask_unshare(h, a->id + done, n);
 	}
+	a->nr = 0;
 	return rc < 0 ? rc : 0;
 }
 
@@ -277,7 +278,8 @@ static int unshare_from_slab(struct evp_grants *h, struct evp_area *a,
 	int rc = a->nr ? ask_unshare(h, a->id, 1) : 0;
 
 	slab->used &= ~bit_of(slab, a->addr);
-	if (rc > 0)
+	/* After a broker's death not all are known who have it mapped. */
+	if (rc || a->is_old)
 		slab->spent |= bit_of(slab, a->addr);
 	if (is_lost)
 		slab->lost |= bit_of(slab, a->addr);
@@ -298,7 +300,7 @@ static int share_region(struct evp_grants *h, const struct evp_share *s,
 	while (!rc && a->nr < a->count)
 		rc = ask_share(h, s, region, a->nr, a);
 	if (rc) {
-		(void)unshare_all(h, a);
+		(void)evp_unshare_numbers(h, a);
 		(void)munmap(*addr, evp_pages(s->count));
 		return rc;
 	}
@@ -366,11 +368,13 @@ int evp_area_unshare(struct evp_grants *h, struct evp_area *a, void *addr)
 	if (a->slab) {
 		rc = unshare_from_slab(h, a, !addr);
 	} else {
-		rc = unshare_all(h, a);
+		if (addr)
+			evp_area_part(h, a, addr);
+		rc = evp_unshare_numbers(h, a);
 		if (addr)
 			(void)munmap(addr, evp_pages(a->count));
 	}
-	evp_area_free(a);
+	evp_area_end(h, a, rc);
 	return rc;
 }
 

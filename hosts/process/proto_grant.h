@@ -104,11 +104,15 @@ struct evp_grant_unshare {
 
 /*
  * As many of the references as lie in one region, from the first one on.  Those
- * of one message are of one domain.
+ * of one message are of one domain.  Who had the page with a broker that ended
+ * asks for it with @file and @page: nothing happens if it is another page by now,
+ * so no notification of his comes to that.
  */
 struct evp_grant_map {
 	struct evp_hdr hdr;
+	uint64_t file; /* its region's inode, @count is 1; or 0 */
 	struct evp_grant_notify notify; /* @count is 1 */
+	uint32_t page;			/* in the region; with @file */
 	uint16_t domid;
 	uint16_t flags; /* WRITABLE: to write as well, COPY, FOREIGN */
 	uint32_t count;

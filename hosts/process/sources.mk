@@ -26,7 +26,9 @@ EVP_SRCS := $(EVP_CONTROL_SRCS) \
 	hosts/process/grant.c \
 	hosts/process/grant_again.c \
 	hosts/process/grant_copy.c \
+	hosts/process/grant_gone.c \
 	hosts/process/grant_map.c \
+	hosts/process/grant_remap.c \
 	hosts/process/grant_share.c \
 	hosts/process/notice.c \
 	hosts/process/part.c \

@@ -40,7 +40,7 @@ struct evd_grants *evd_grants_of(struct evd_conn *c)
  * done here that would wait for that: it is neither written nor sealed, only
  * asked for its seals first, which nothing but memory has, and mapped.
  */
-static bool is_region(int fd, const struct evp_grant_region *m)
+static bool is_region(int fd, const struct evp_grant_region *m, uint64_t *file)
 {
 	const int want = F_SEAL_SHRINK | F_SEAL_GROW;
 	int seals = fcntl(fd, F_GET_SEALS);
@@ -48,9 +48,11 @@ static bool is_region(int fd, const struct evp_grant_region *m)
 	struct stat st;
 
 	/* Huge pages have seals, too, but another file system. */
-	return seals >= 0 && (seals & want) == want && !fstatfs(fd, &fs) &&
-	       fs.f_type == TMPFS_MAGIC && !fstat(fd, &st) &&
-	       st.st_size == (off_t)m->nr_pages * EVP_PAGE_SIZE;
+	if (seals < 0 || (seals & want) != want || fstatfs(fd, &fs) ||
+	    fs.f_type != TMPFS_MAGIC || fstat(fd, &st))
+		return false;
+	*file = st.st_ino;
+	return st.st_size == (off_t)m->nr_pages * EVP_PAGE_SIZE;
 }
 
 /* The owner has sealed it for good, now that everybody has mapped it who may. */
@@ -194,10 +196,11 @@ void evd_grant_region(struct evd_conn *c, const struct evp_grant_region *m,
 {
 	struct evp_grant_region_is a = {.region = 0};
 	struct evd_region *r;
+	uint64_t file;
 
 	if (!m->nr_pages || m->nr_pages > EVP_REGION_PAGES ||
 	    m->flags & ~(EVP_GRANT_WRITABLE | EVP_GRANT_NOTIFIES) ||
-	    !is_region(p->fd[0], m)) {
+	    !is_region(p->fd[0], m, &file)) {
 		evd_doom(c, "bad GRANT_REGION");
 		return;
 	}
@@ -209,6 +212,7 @@ void evd_grant_region(struct evd_conn *c, const struct evp_grant_region *m,
 		return;
 	}
 	r->fd = p->fd[0];
+	r->file = file;
 	p->nr_fds = 0;
 	if (m->flags & EVP_GRANT_NOTIFIES) {
 		r->byte = evd_region_map(r, 0, r->account);

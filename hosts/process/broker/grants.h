@@ -46,6 +46,7 @@ struct evd_region {
 	struct evd_account *account;   /* who shares it */
 	struct evd_region *next, **at; /* of the connection that shares it */
 	int fd;
+	uint64_t file; /* its inode's number */
 	uint32_t nr_pages;
 	uint32_t nr_shared; /* grants that can be mapped */
 	uint32_t refs;	    /* and those, and mapped pages */

@@ -67,12 +67,14 @@ static int check(const struct evd_conn *c, const struct evp_grant_map *m,
 		return GNTST_bad_gntref;
 	if (m->flags & EVP_GRANT_WRITABLE && !g->region->writable)
 		return GNTST_permission_denied;
-	if (m->flags & EVP_GRANT_FOREIGN)
-		return evb_u8_load_relaxed(&c->dom->core.privileged)
-			       ? GNTST_okay
-			       : GNTST_permission_denied;
-	return g->region->domid == c->dom->core.domid ? GNTST_okay
-						      : GNTST_permission_denied;
+	if (m->flags & EVP_GRANT_FOREIGN
+		    ? !evb_u8_load_relaxed(&c->dom->core.privileged)
+		    : g->region->domid != c->dom->core.domid)
+		return GNTST_permission_denied;
+	/* Last: to who may not have it, nothing is said of its memory. */
+	if (m->file && (g->region->file != m->file || g->page != m->page))
+		return GNTST_bad_gntref;
+	return GNTST_okay;
 }
 
 static uint32_t ref_of(const struct evp_grant_map *m, uint32_t i)
@@ -260,7 +262,7 @@ static bool is_fine(const struct evp_grant_map *m, size_t len)
 	return m->count && m->count <= EVP_GRANTS_PER_MSG &&
 	       len == offsetof(struct evp_grant_map, ref) +
 			       m->count * sizeof(m->ref[0]) &&
-	       !(m->flags & ~flags) &&
+	       !(m->flags & ~flags) && (!m->file || m->count == 1) &&
 	       (!m->notify.what ||
 		(m->count == 1 && !(m->flags & EVP_GRANT_COPY)));
 }

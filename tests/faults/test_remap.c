@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The broker is killed and another one started in its place: the next one knows
+ * who has mapped what, and does what was to be done when that ends.
+ *
+ * Who comes back first is decided here by keeping the other one's lock, for which
+ * his keeper has to wait.
+ */
+#include "tests/gnttab/grants.h"
+
+#include "hosts/process/grant.h"
+
+#define OFFSET 7
+#define KNOWN  3
+
+static uint64_t said;	 /* events of domain 1 */
+static uint64_t ignored; /* of others */
+
+static void restart_broker(void)
+{
+	kill_broker();
+	start_broker(&broker);
+}
+
+/* Until the keeper has told another broker than @old all there is to tell. */
+static void await_told(struct evp_grants *h, uint64_t old)
+{
+	bool is_told = false;
+
+	while (!is_told) {
+		CHECK(pthread_mutex_lock(&h->lock) == 0);
+		is_told = h->s.broker != old && !h->tries;
+		CHECK(pthread_mutex_unlock(&h->lock) == 0);
+		(void)sched_yield();
+	}
+}
+
+/* Until it has been refused often enough to have tried all it has. */
+static void await_refused(struct evp_grants *h, uint64_t old)
+{
+	bool is_refused = false;
+	uint32_t first = 0;
+
+	while (!is_refused) {
+		CHECK(pthread_mutex_lock(&h->lock) == 0);
+		if (h->s.broker != old && !first)
+			first = h->tries;
+		is_refused = first && h->tries < first;
+		CHECK(pthread_mutex_unlock(&h->lock) == 0);
+		(void)sched_yield();
+	}
+}
+
+/* The channel works again, and what that brought has been taken. */
+static void settle(struct evp_guest *g, evtchn_port_t port)
+{
+	uint64_t before;
+
+	await_status(g, port, EVTCHNSTAT_interdomain);
+	do {
+		before = said;
+		CHECK(evp_poll(g) >= 0);
+		await_quiet();
+		CHECK(evp_poll(g) >= 0);
+	} while (said != before);
+	said = 0;
+}
+
+static uint8_t *map_notified(struct evp_grants *h, uint32_t ref,
+			     evtchn_port_t port)
+{
+	const struct evp_notify n = {OFFSET, port};
+	struct evp_grant_ref r = {.domid = 1, .ref = ref};
+	void *p = NULL;
+
+	CHECK(evp_grant_map(h, &r, 1, RW, &n, &p) == 0);
+	return p;
+}
+
+/* --- domains 1 and 2, one page, one channel ------------------------------------ */
+
+struct pair {
+	struct evp_grants *one, *two;
+	struct evp_guest *g, *back;
+	evtchn_port_t port, peer;
+	uint32_t ref;
+	uint8_t *mine, *seen;
+	uint64_t broker;
+};
+
+static struct pair open_pair(void)
+{
+	struct pair p = {.one = grants(1),
+			 .two = grants(2),
+			 .g = attach(1),
+			 .back = attach(2)};
+
+	p.port = open_unbound(p.g, 2, count_event, &said);
+	p.peer = open_bound(p.back, 1, p.port, count_event, &ignored);
+	CHECK(try_share(p.one, 2, 1, KNOWN, NULL, &p.ref, &p.mine) == 0);
+	p.seen = map_notified(p.two, p.ref, p.peer);
+	p.mine[OFFSET] = 1;
+	p.broker = p.one->s.broker;
+	return p;
+}
+
+static void back_again(struct pair *p)
+{
+	/* Each of the two comes back when it asks for something. */
+	CHECK(status_of(p->g, p->port) && status_of(p->back, p->peer));
+	settle(p->g, p->port);
+}
+
+static void close_pair(struct pair *p)
+{
+	evp_grants_close(p->one);
+	evp_grants_close(p->two);
+	evp_detach(p->g);
+	evp_detach(p->back);
+}
+
+static void expect_notice(struct pair *p)
+{
+	wait_count(p->g, &said, 1);
+	assert_int_equal(p->mine[OFFSET], 0);
+	await_quiet();
+	CHECK(evp_poll(p->g) >= 0);
+	assert_int_equal(said, 1);
+}
+
+static void unmapping_is_noticed(void **state)
+{
+	struct pair p = open_pair();
+	int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		restart_broker();
+		back_again(&p); /* the port is wanted for it */
+		await_told(p.two, p.broker);
+		p.broker = p.two->s.broker;
+	}
+	assert_int_equal(p.mine[OFFSET], 1);
+	assert_int_equal(evp_grant_unmap(p.two, p.seen, 1), 0);
+	expect_notice(&p);
+	close_pair(&p);
+}
+
+/* Before the granter is back it cannot be said. */
+static void mapper_may_be_first(void **state)
+{
+	struct pair p = open_pair();
+
+	(void)state;
+	CHECK(pthread_mutex_lock(&p.one->lock) == 0);
+	restart_broker();
+	back_again(&p);
+	await_refused(p.two, p.broker);
+	CHECK(pthread_mutex_unlock(&p.one->lock) == 0);
+	await_told(p.two, p.broker);
+	assert_int_equal(evp_grant_unmap(p.two, p.seen, 1), 0);
+	expect_notice(&p);
+	close_pair(&p);
+}
+
+static void mapper_may_be_last(void **state)
+{
+	struct pair p = open_pair();
+
+	(void)state;
+	CHECK(pthread_mutex_lock(&p.two->lock) == 0);
+	restart_broker();
+	await_told(p.one, p.broker);
+	back_again(&p);
+	CHECK(pthread_mutex_unlock(&p.two->lock) == 0);
+	/* Whether its keeper has come to it or not. */
+	evp_grants_close(p.two);
+	p.two = NULL;
+	expect_notice(&p);
+	close_pair(&p);
+}
+
+static void map_and_wait(int from, int to, void *arg)
+{
+	const struct pair *p = arg;
+	struct evp_grants *h = grants(2);
+	struct evp_guest *g = attach(2);
+	evtchn_port_t port = open_bound(g, 1, p->port, count_event, &ignored);
+
+	(void)map_notified(h, p->ref, port);
+	say(to, 0);
+	(void)hear(from);
+	await_status(g, port, EVTCHNSTAT_interdomain);
+	await_told(h, p->broker);
+	say(to, 0);
+	(void)hear(from);
+}
+
+static void death_is_noticed(void **state)
+{
+	struct pair p = {.one = grants(1), .g = attach(1)};
+	struct child c;
+
+	(void)state;
+	p.port = open_unbound(p.g, 2, count_event, &said);
+	p.mine = share_page(p.one, 2, 1, &p.ref);
+	p.mine[OFFSET] = 1;
+	p.broker = p.one->s.broker;
+	c = start_child(map_and_wait, &p);
+	(void)hear(c.from);
+	restart_broker();
+	CHECK(status_of(p.g, p.port));
+	say(c.to, 0);
+	(void)hear(c.from);
+	settle(p.g, p.port);
+	assert_int_equal(p.mine[OFFSET], 1);
+	(void)kill(c.pid, SIGKILL);
+	wait_count(p.g, &said, 1);
+	assert_int_equal(p.mine[OFFSET], 0);
+	assert_int_equal(end_child(&c), 128 + SIGKILL);
+	evp_grants_close(p.one);
+	evp_detach(p.g);
+}
+
+/* --- while there is no broker ------------------------------------------------------ */
+
+/* The byte at once, the event as soon as somebody can send it. */
+static void unmapping_meanwhile_is_noticed(void **state)
+{
+	struct pair p = open_pair();
+
+	(void)state;
+	CHECK(pthread_mutex_lock(&p.one->lock) == 0);
+	kill_broker();
+	assert_int_not_equal(evp_grant_unmap(p.two, p.seen, 1), 0);
+	assert_int_equal(p.mine[OFFSET], 0);
+	start_broker(&broker);
+	back_again(&p);
+	/* The granter begins anew; that byte is his now. */
+	p.mine[OFFSET] = 1;
+	await_refused(p.two, p.broker);
+	assert_int_equal(said, 0);
+	CHECK(pthread_mutex_unlock(&p.one->lock) == 0);
+	wait_count(p.g, &said, 1);
+	await_told(p.two, p.broker);
+	assert_int_equal(p.mine[OFFSET], 1);
+	assert_null(p.two->gone);
+	close_pair(&p);
+}
+
+/* A broker is there, but not the granter. */
+static void unmapping_before_it_was_told_is_noticed(void **state)
+{
+	struct pair p = open_pair();
+
+	(void)state;
+	CHECK(pthread_mutex_lock(&p.one->lock) == 0);
+	restart_broker();
+	back_again(&p);
+	await_refused(p.two, p.broker);
+	assert_int_equal(evp_grant_unmap(p.two, p.seen, 1), 0);
+	assert_int_equal(p.mine[OFFSET], 0);
+	CHECK(pthread_mutex_unlock(&p.one->lock) == 0);
+	expect_notice(&p);
+	close_pair(&p);
+}
+
+static void unsharing_meanwhile_is_noticed(void **state)
+{
+	struct pair p = open_pair();
+	const struct evp_notify n = {OFFSET, p.peer};
+	struct evp_grants *h = grants(2);
+	uint32_t ref;
+	uint8_t *his, *seen;
+
+	(void)state;
+	CHECK(try_share(h, 1, 1, EVP_GRANT_ANYWHERE, &n, &ref, &his) == 0);
+	seen = map_page(p.one, 2, ref);
+	his[OFFSET] = 1;
+	kill_broker();
+	assert_int_not_equal(evp_grant_unshare(h, his, 1), 0);
+	assert_int_equal(seen[OFFSET], 0);
+	CHECK(pthread_mutex_lock(&h->lock) == 0);
+	start_broker(&broker);
+	back_again(&p);
+	assert_int_equal(said, 0);
+	CHECK(pthread_mutex_unlock(&h->lock) == 0);
+	wait_count(p.g, &said, 1);
+	await_told(h, p.broker);
+	evp_grants_close(h);
+	close_pair(&p);
+}
+
+/* The granter does not come back: it is tried for a while, no longer. */
+static void what_cannot_be_told_is_forgotten(void **state)
+{
+	struct pair p = open_pair();
+
+	(void)state;
+	kill_broker();
+	evp_grants_close(p.one);
+	start_broker(&broker);
+	await_refused(p.two, p.broker);
+	p.seen[OFFSET] = 1;
+	assert_int_equal(evp_grant_unmap(p.two, p.seen, 1), 0);
+	assert_non_null(p.two->gone);
+	/* Not to wait for all of them. */
+	CHECK(pthread_mutex_lock(&p.two->lock) == 0);
+	p.two->tries = 2;
+	CHECK(pthread_mutex_unlock(&p.two->lock) == 0);
+	await_told(p.two, p.broker);
+	assert_null(p.two->gone);
+	p.one = NULL;
+	close_pair(&p);
+}
+
+/* --- in use ----------------------------------------------------------------------- */
+
+static int share_known(struct evp_grants *h)
+{
+	uint32_t ref;
+	uint8_t *p;
+
+	return try_share(h, 2, 1, KNOWN, NULL, &ref, &p);
+}
+
+static void mapped_grant_is_in_use(void **state)
+{
+	struct pair p = open_pair();
+
+	(void)state;
+	restart_broker();
+	back_again(&p);
+	await_told(p.two, p.broker);
+	assert_int_equal(evp_grant_unshare(p.one, p.mine, 1), 0);
+	assert_int_equal(share_known(p.one), -EBUSY);
+	p.seen[OFFSET] = 2;
+	assert_int_equal(evp_grant_unmap(p.two, p.seen, 1), 0);
+	assert_int_equal(share_known(p.one), 0);
+	close_pair(&p);
+}
+
+/* Many pages, of two domains and of several regions, in one call. */
+static void large_mapping_is_told(void **state)
+{
+	enum {
+		LARGE = 300
+	};
+	struct evp_grants *one = grants(1), *two = grants(2), *four = grants(4);
+	static uint32_t refs[LARGE];
+	static struct evp_grant_ref r[LARGE + 2];
+	struct evp_share s = {.domid = 2,
+			      .count = LARGE,
+			      .writable = 1,
+			      .at = EVP_GRANT_ANYWHERE};
+	uint64_t old = one->s.broker;
+	uint8_t *known, *other;
+	void *p;
+	uint32_t i;
+
+	(void)state;
+	CHECK(evp_grant_share(one, &s, refs, &p) == 0);
+	CHECK(try_share(one, 2, 1, KNOWN, NULL, &r[0].ref, &known) == 0);
+	CHECK(try_share(four, 2, 1, KNOWN, NULL, &r[1].ref, &other) == 0);
+	r[0].domid = 1;
+	r[1].domid = 4;
+	for (i = 0; i < LARGE; i++)
+		r[2 + i] = (struct evp_grant_ref){1, refs[LARGE - 1 - i]};
+	CHECK(evp_grant_map(two, r, LARGE + 2, RW, NULL, &p) == 0);
+	restart_broker();
+	await_told(two, old);
+	CHECK(evp_grant_unshare(one, known, 1) == 0);
+	CHECK(evp_grant_unshare(four, other, 1) == 0);
+	assert_int_equal(share_known(one), -EBUSY);
+	assert_int_equal(share_known(four), -EBUSY);
+	assert_int_equal(evp_grant_unmap(two, p, LARGE + 2), 0);
+	assert_int_equal(share_known(one), 0);
+	assert_int_equal(share_known(four), 0);
+	evp_grants_close(one);
+	evp_grants_close(two);
+	evp_grants_close(four);
+}
+
+/* Who still looks at a page and has not said so keeps it. */
+static void page_of_before_is_not_used_again(void **state)
+{
+	struct evp_grants *one = grants(1), *two = grants(2);
+	uint64_t old = one->s.broker;
+	uint32_t ref[3];
+	uint8_t *mine, *seen;
+
+	(void)state;
+	(void)share_page(one, 2, 1, &ref[0]);
+	mine = share_page(one, 2, 1, &ref[1]);
+	seen = map_page(two, 1, ref[1]);
+	mine[0] = 17;
+	CHECK(pthread_mutex_lock(&two->lock) == 0);
+	restart_broker();
+	await_told(one, old);
+	CHECK(evp_grant_unshare(one, mine, 1) == 0);
+	assert_ptr_not_equal(share_page(one, 2, 1, &ref[2]), mine);
+	assert_int_equal(seen[0], 17);
+	CHECK(pthread_mutex_unlock(&two->lock) == 0);
+	evp_grants_close(one);
+	evp_grants_close(two);
+}
+
+/* --- who says what is not so -------------------------------------------------------- */
+
+static int try_claim(int fd, struct evp_grant_map m, uint32_t *map)
+{
+	size_t len = offsetof(struct evp_grant_map, ref) +
+		     m.count * sizeof(m.ref[0]);
+	struct evp_packet p;
+	const struct evp_grant_mapped *a = (const void *)p.u.bytes;
+	int rc;
+
+	evp_hdr_init(&m.hdr, EVP_GRANT_MAP, len, 5);
+	rc = evp_ask(fd, &m, len, &p, EVP_GRANT_MAPPED,
+		     offsetof(struct evp_grant_mapped, page));
+	if (rc)
+		return rc;
+	*map = a->map;
+	rc = a->status;
+	evp_packet_close_fds(&p);
+	return rc;
+}
+
+/* What domain 2 has, as it says it itself. */
+static struct evp_grant_map claim_of(struct pair *p, evtchn_port_t port)
+{
+	const struct evp_area *a = *evp_area_find(p->two, p->seen);
+
+	return (struct evp_grant_map){
+		.file = a->seen[0].file,
+		.page = a->seen[0].page,
+		.domid = 1,
+		.flags = EVP_GRANT_WRITABLE,
+		.count = 1,
+		.ref = {p->ref},
+		.notify = {.what = EVP_NOTIFY_BYTE | EVP_NOTIFY_EVENT,
+			   .offset = OFFSET,
+			   .port = port}};
+}
+
+static void others_get_nothing(void **state)
+{
+	struct pair p = open_pair();
+	struct evp_guest *g = attach(3);
+	evtchn_port_t port = alloc(g, DOMID_SELF, 1);
+	struct evp_grant_map m = claim_of(&p, port);
+	uint32_t domid, map;
+	int fd;
+
+	(void)state;
+	CHECK(pthread_mutex_lock(&p.one->lock) == 0);
+	restart_broker();
+	await_status(g, port, EVTCHNSTAT_unbound);
+	back_again(&p);
+	fd = open_session(3, &domid);
+	assert_int_equal(try_claim(fd, m, &map), GNTST_bad_gntref);
+	CHECK(pthread_mutex_unlock(&p.one->lock) == 0);
+	await_told(p.one, p.broker);
+	await_told(p.two, p.broker);
+	assert_int_equal(try_claim(fd, m, &map), GNTST_permission_denied);
+	/* Nor is he told what is there. */
+	m.file++;
+	assert_int_equal(try_claim(fd, m, &map), GNTST_permission_denied);
+	(void)close(fd);
+	evp_detach(g);
+	await_quiet();
+	CHECK(evp_poll(p.g) >= 0);
+	assert_int_equal(said, 0);
+	assert_int_equal(p.mine[OFFSET], 1);
+	assert_int_equal(evp_grant_unmap(p.two, p.seen, 1), 0);
+	expect_notice(&p);
+	close_pair(&p);
+}
+
+static void claim_is_for_one_page(void **state)
+{
+	struct pair p = open_pair();
+	struct evp_grant_map m = claim_of(&p, p.peer), bad;
+	uint32_t domid, map;
+	int fd = open_session(2, &domid);
+
+	(void)state;
+	bad = m;
+	bad.file ^= 1;
+	assert_int_equal(try_claim(fd, bad, &map), GNTST_bad_gntref);
+	bad = m;
+	bad.page ^= 1;
+	assert_int_equal(try_claim(fd, bad, &map), GNTST_bad_gntref);
+	(void)close(fd);
+	await_quiet();
+	assert_int_equal(p.mine[OFFSET], 1);
+	fd = open_session(2, &domid);
+	assert_int_equal(try_claim(fd, m, &map), GNTST_okay);
+	(void)close(fd);
+	while (((volatile uint8_t *)p.mine)[OFFSET])
+		(void)sched_yield();
+	fd = open_session(2, &domid);
+	m.notify.what = 0;
+	m.ref[m.count++] = p.ref;
+	assert_int_equal(try_claim(fd, m, &map), -ECONNRESET);
+	(void)close(fd);
+	close_pair(&p);
+}
+
+/* The number is another page's by now: that one has nothing to do with it. */
+static void another_page_is_left_alone(void **state)
+{
+	struct pair p = open_pair();
+	struct evp_grants *h;
+	uint32_t ref;
+	uint8_t *other;
+
+	(void)state;
+	CHECK(pthread_mutex_lock(&p.one->lock) == 0);
+	CHECK(pthread_mutex_lock(&p.two->lock) == 0);
+	restart_broker();
+	back_again(&p);
+	h = grants(1);
+	CHECK(try_share(h, 2, 1, KNOWN, NULL, &ref, &other) == 0);
+	other[OFFSET] = 1;
+	CHECK(pthread_mutex_unlock(&p.one->lock) == 0);
+	CHECK(pthread_mutex_unlock(&p.two->lock) == 0);
+	await_refused(p.two, p.broker);
+	assert_int_equal(evp_grant_unmap(p.two, p.seen, 1), 0);
+	assert_int_equal(p.mine[OFFSET], 0);
+	evp_grants_close(p.two);
+	p.two = NULL;
+	await_quiet();
+	CHECK(evp_poll(p.g) >= 0);
+	assert_int_equal(said, 0);
+	assert_int_equal(other[OFFSET], 1);
+	/* Nobody uses it. */
+	CHECK(evp_grant_unshare(h, other, 1) == 0);
+	assert_int_equal(share_known(h), 0);
+	evp_grants_close(h);
+	close_pair(&p);
+}
+
+int main(int argc, char **argv)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(unmapping_is_noticed),
+		TEST(mapper_may_be_first),
+		TEST(mapper_may_be_last),
+		TEST(death_is_noticed),
+		TEST(unmapping_meanwhile_is_noticed),
+		TEST(unmapping_before_it_was_told_is_noticed),
+		TEST(unsharing_meanwhile_is_noticed),
+		TEST(what_cannot_be_told_is_forgotten),
+		TEST(mapped_grant_is_in_use),
+		TEST(large_mapping_is_told),
+		TEST(page_of_before_is_not_used_again),
+		TEST(others_get_nothing),
+		TEST(claim_is_for_one_page),
+		TEST(another_page_is_left_alone),
+	};
+
+	(void)argc;
+	find_evtchnd(argv[0]);
+	return cmocka_run_group_tests_name("remap", tests, NULL, NULL);
+}
