@@ -4,6 +4,8 @@
 
 carry.py serve SOCKET FILE...  take connections; each brings one file
 carry.py send SOCKET FILE      connect and bring one
+carry.py keep SOCKET           take a connection that brings nothing
+carry.py hold SOCKET           connect, and stay
 
 The receiver says "?" when it is connected, then the length comes, then the
 bytes, and the receiver says "!".  When the connection has ended it prints "left".
@@ -60,7 +62,32 @@ def send(path, name):
         sys.exit("carry.py: it did not arrive")
 
 
+def keep(path):
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(path)
+    s.listen(1)
+    print("ready", flush=True)
+    conn, _ = s.accept()
+    conn.sendall(b"?")
+    if conn.recv(1):
+        sys.exit("carry.py: something came")
+    print("left", flush=True)
+
+
+def hold(path):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(path)
+    if s.recv(1) != b"?":
+        sys.exit("carry.py: nobody is there")
+    print("held", flush=True)
+    s.recv(1)
+
+
 if sys.argv[1] == "serve":
     serve(sys.argv[2], sys.argv[3:])
-else:
+elif sys.argv[1] == "send":
     send(sys.argv[2], sys.argv[3])
+elif sys.argv[1] == "keep":
+    keep(sys.argv[2])
+else:
+    hold(sys.argv[2])

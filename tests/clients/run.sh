@@ -335,4 +335,47 @@ check "a guest that dies is released, its channel closed" death
 check "another guest with its number is introduced" start_guest
 check "and has its rights" guest_has_its_rights
 check "live update after all that" update
+
+# --- a killed broker ------------------------------------------------------------------
+
+# Pages in which the broker $1 has to clear a byte.
+bytes_of()
+{
+	grep -c memfd:evtchn-grant "/proc/$1/maps"
+}
+
+has_bytes() # NUMBER: the broker has so many, and is another one than $old
+{
+	now=$(cat "$dir/sock.pid") && [ -n "$now" ] && [ "$now" != "$old" ] &&
+		[ "$(bytes_of "$now")" = "$1" ]
+}
+
+# The client of a vchan is killed after the broker was: the server hears of it.
+vchan_after_broker()
+{
+	rm -f "$dir/ready" "$dir/far" "$dir/near"
+	mkfifo "$dir/ready" "$dir/held"
+	timeout 300 "$here/carry.py" keep "$dir/far" >"$dir/ready" 7>&- &
+	keeper=$!
+	started="$started $keeper"
+	exec 8<"$dir/ready"
+	read -r word <&8 && [ "$word" = ready ] || return 1
+	XENSTORED_PATH=$dir/domU OUT=$dir/server.log launch 1 \
+		"$tools/vchan-socket-proxy" -m server -s data/state 0 \
+		data/vchan "$dir/far"
+	OUT=$dir/client.log launch 0 sh -c 'echo $$ >'"$dir"'/client
+		exec '"$tools"'/vchan-socket-proxy -m client -s /tool/state 1 \
+			/local/domain/1/data/vchan '"$dir/near"
+	until_true test -S "$dir/near" || return 1
+	timeout 200 "$here/carry.py" hold "$dir/near" >"$dir/held" 7>&- &
+	started="$started $!"
+	read -r word <"$dir/held" && [ "$word" = held ] || return 1
+	old=$(cat "$dir/sock.pid")
+	n=$(bytes_of "$old")
+	echo "$n pages with a byte to clear"
+	[ "$n" -ge 2 ] && kill -9 "$old" && until_true has_bytes "$n" || return 1
+	kill -9 "$(cat "$dir/client")"
+	read -r word <&8 && [ "$word" = left ] && wait "$keeper"
+}
+check "a vchan whose client is killed after the broker was" vchan_after_broker
 finish
