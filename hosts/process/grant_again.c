@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What was shared is shared again with the next broker, when one was killed.
+ * What was shared and mapped is so again with the next broker, when one was killed.
  *
  * The memory never went away, for us and for who has it mapped; what is lost is
  * the broker's table, in which those are looked up who want to map it now.  So
  * the regions are handed in once more, and the same pages by the same numbers
- * (GRANT_RESHARE).
+ * (GRANT_RESHARE).  What we have mapped of others is said after them
+ * (grant_remap.c).
  *
- * A program that shares may never call us again, so a thread of ours, the keeper,
- * waits for the broker to hang up.  It tries until there is another one, and
- * again for a while if something was refused: a notification needs its port,
- * and that comes back by another handle.
+ * A program that shares or maps may never call us again, so a thread of ours, the
+ * keeper, waits for the broker to hang up.  It tries until there is another one,
+ * and again for a while if something was refused: a notification needs its port,
+ * a mapping its grant, and these come back by other handles.
  *
  * Reading order: saying it, the keeper.
  */

@@ -536,6 +536,38 @@ static void another_page_is_left_alone(void **state)
 	close_pair(&p);
 }
 
+/* The same of several pages, where the broker is not told which they were. */
+static void other_pages_are_not_in_use(void **state)
+{
+	struct evp_grants *one = grants(1), *two = grants(2), *h;
+	struct evp_grant_ref r[2] = {{.domid = 1}, {.domid = 1}};
+	uint64_t old = one->s.broker;
+	uint32_t ref;
+	uint8_t *page;
+	void *p;
+
+	(void)state;
+	CHECK(try_share(one, 2, 1, KNOWN, NULL, &r[0].ref, &page) == 0);
+	CHECK(try_share(one, 2, 1, KNOWN + 1, NULL, &r[1].ref, &page) == 0);
+	CHECK(evp_grant_map(two, r, 2, RW, NULL, &p) == 0);
+	CHECK(pthread_mutex_lock(&one->lock) == 0);
+	CHECK(pthread_mutex_lock(&two->lock) == 0);
+	restart_broker();
+	h = grants(1);
+	CHECK(try_share(h, 2, 1, KNOWN + 1, NULL, &ref, &page) == 0);
+	CHECK(try_share(h, 2, 1, KNOWN, NULL, &ref, &page) == 0);
+	CHECK(pthread_mutex_unlock(&two->lock) == 0);
+	await_refused(two, old);
+	CHECK(pthread_mutex_lock(&two->lock) == 0);
+	CHECK(evp_grant_unshare(h, page, 1) == 0);
+	assert_int_equal(share_known(h), 0);
+	CHECK(pthread_mutex_unlock(&two->lock) == 0);
+	CHECK(pthread_mutex_unlock(&one->lock) == 0);
+	evp_grants_close(one);
+	evp_grants_close(two);
+	evp_grants_close(h);
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -554,6 +586,7 @@ int main(int argc, char **argv)
 		TEST(others_get_nothing),
 		TEST(claim_is_for_one_page),
 		TEST(another_page_is_left_alone),
+		TEST(other_pages_are_not_in_use),
 	};
 
 	(void)argc;

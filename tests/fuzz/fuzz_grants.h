@@ -91,10 +91,11 @@ static void send_unshare(struct tape *t, struct peer *p)
 
 static void send_map(struct tape *t, struct peer *p)
 {
-	uint8_t b = tape_u8(t);
-	struct evp_grant_map m = {.domid = b / 32 % 7,
+	uint8_t b = tape_u8(t), f = tape_u8(t);
+	struct evp_grant_map m = {.file = f / 8 % 8 == 7 ? f : 0,
+				  .domid = b / 32 % 7,
 				  .count = b % 4 + 1,
-				  .flags = tape_u8(t) % 8};
+				  .flags = f % 8};
 	size_t len = offsetof(struct evp_grant_map, ref);
 	uint32_t i;
 
