@@ -29,6 +29,9 @@ tests: $(AS_FIFO) $(TSAN_FIFO) $(BUILD)/tsan/bin/process/test_fifo
 # Watches and timers that cannot be had.
 $(BUILD)/test/process/test_deaf: LDFLAGS += -Wl,--wrap=evp_bell_hear,--wrap=timerfd_create
 
+# A clock that can be stopped.
+$(BUILD)/test/process/test_storm: LDFLAGS += -Wl,--wrap=clock_gettime
+
 # A broker that fails when it is told to (test_scarce).
 SCARCE := $(BUILD)/san/bin/evtchnd_scarce
 
