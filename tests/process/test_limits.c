@@ -190,6 +190,44 @@ static void limits_of_one_user_do_not_touch_another(void **state)
 	assert_true(may(1));
 }
 
+/* Ten are held; then nine, and the one that is made. */
+static void exchange_one(int from, int to, void *arg)
+{
+	int i, fd[10];
+
+	(void)arg;
+	become(ALICE);
+	for (i = 0; i < 10; i++) {
+		CHECK(evp_control_connect(broker.path, &fd[i]) == 0);
+		CHECK(evp_control_hello(fd[i], NULL) == 0);
+	}
+	say(to, 0);
+	(void)hear(from);
+	(void)close(fd[0]);
+	CHECK(evp_control_connect(broker.path, &fd[0]) == 0);
+	say(to, 0);
+	CHECK(evp_control_hello(fd[0], NULL) == 0);
+}
+
+/* The broker learns of both at once. */
+static void whoever_closes_one_may_have_another(void **state)
+{
+	struct child c;
+
+	(void)state;
+	start_with("allow everybody domain any\n"
+		   "limit user 60001 connections 10\n");
+	c = start_child(exchange_one, NULL);
+	(void)hear(c.from);
+	await_quiet();
+	CHECK(kill(broker.pid, SIGSTOP) == 0);
+	CHECK(waitpid(broker.pid, NULL, WUNTRACED) == broker.pid);
+	say(c.to, 0);
+	(void)hear(c.from);
+	CHECK(kill(broker.pid, SIGCONT) == 0);
+	assert_int_equal(end_child(&c), 0);
+}
+
 /* All that two users may have, and a limit of a third one who connects. */
 static void hold_connections(int from, int to, void *arg)
 {
@@ -234,6 +272,7 @@ int main(int argc, char **argv)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_dir, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(limits_of_one_user_do_not_touch_another),
+		TEST(whoever_closes_one_may_have_another),
 		TEST(everybody_else_leaves_room_for_us),
 	};
 	const char *ci = getenv("CI");

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Who connects: let in, or told why not. */
+/*
+ * Who connects: let in, or told why not.
+ *
+ * Whoever closes a connection and then makes another one has one, not two: he is
+ * accepted in one turn, and let in at the end of the next one.  What ended before
+ * he came has been heard of by then, and is not counted.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,17 +70,28 @@ static void admit(struct evd_broker *b, int fd)
 	}
 }
 
+void evd_admit(struct evd_broker *b, uint32_t nr)
+{
+	uint32_t i;
+
+	for (i = 0; i < nr; i++)
+		admit(b, b->arrived[i]);
+	b->nr_arrived -= nr;
+	memmove(b->arrived, b->arrived + nr,
+		b->nr_arrived * sizeof(b->arrived[0]));
+}
+
 int evd_accept(struct evd_broker *b)
 {
-	int i, fd, rc = 0;
+	int fd, rc = 0;
 
-	for (i = 0; i < EVD_ACCEPTS_IN_TURN && !rc; i++) {
+	while (b->nr_arrived < EVD_ACCEPTS_IN_TURN && !rc) {
 		fd = accept4(b->listener, NULL, NULL,
 			     SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0)
 			rc = -errno;
 		else
-			admit(b, fd);
+			b->arrived[b->nr_arrived++] = fd;
 	}
 	if (!rc || rc == -EAGAIN || rc == -EINTR || rc == -ECONNABORTED)
 		return 0;

@@ -272,6 +272,8 @@ struct evd_broker {
 	int listener, epoll, signals, lock; /* lock: held while we live */
 	bool exit_idle, verbose, was_used, is_over;
 	bool is_full; /* cannot accept: the listener is not watched */
+	int arrived[EVD_ACCEPTS_IN_TURN]; /* to be let in, or not */
+	uint32_t nr_arrived;
 	uint32_t nr_conns, max_conns, nr_doms, nr_resetting;
 	/* Descriptors not read, of all connections, above what is sure. */
 	uint32_t nr_unread, max_unread;
@@ -377,9 +379,11 @@ void evd_request(struct evd_conn *c, struct evp_packet *p);
 
 /*
  * Accept those who wait, a bounded number.  -errno: nobody can be accepted
- * now, -EMFILE for example, though somebody waits.
+ * now, -EMFILE for example, though somebody waits.  And let the first @nr of
+ * them in, or refuse them.
  */
 int evd_accept(struct evd_broker *b);
+void evd_admit(struct evd_broker *b, uint32_t nr);
 
 /*
  * Is there room for another connection of @uid?  If not, why not, in @text.

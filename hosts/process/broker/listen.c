@@ -236,6 +236,7 @@ bool evd_retire(struct evd_broker *b)
 		return false; /* somebody is coming */
 	}
 	(void)evd_accept(b);
+	evd_admit(b, b->nr_arrived);
 	b->is_over = b->nr_conns == 0;
 	if (b->is_over) /* the lock is kept until there is no process */
 		evd_unlisten(b);

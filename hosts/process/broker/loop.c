@@ -6,7 +6,8 @@
  *   2. handle a bounded number of messages of everybody who has some (share.c)
  *   3. one step of every long operation (resets, ending domains)
  *   4. take away the connections that ended
- *   5. leave when nobody is left, if asked to
+ *   5. let in who was accepted in the turn before (accept.c)
+ *   6. leave when nobody is left, if asked to
  */
 #include <errno.h>
 #include <signal.h>
@@ -192,6 +193,7 @@ static int turn(struct evd_broker *b, bool *more)
 {
 	struct evd_shares s = {.nr_users = 0, .nr_processes = 0};
 	struct epoll_event ev[EVD_EVENTS_IN_TURN];
+	uint32_t nr_arrived = b->nr_arrived; /* before we look */
 	int i, n;
 
 	n = epoll_wait(b->epoll, ev, EVD_EVENTS_IN_TURN, timeout_of(b, *more));
@@ -204,6 +206,8 @@ static int turn(struct evd_broker *b, bool *more)
 	if (n == 0 && !*more)
 		on_quiet(b);
 	*more = work(b);
+	evd_admit(b, nr_arrived);
+	*more |= b->nr_arrived > 0;
 	if (!*more && b->exit_idle && b->was_used && !b->nr_conns &&
 	    !b->recalls)
 		(void)evd_retire(b);
