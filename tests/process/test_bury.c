@@ -207,7 +207,7 @@ static void many_leave_the_brokers_user_his(void **state)
 
 /* --- the broker ------------------------------------------------------------------ */
 
-/* It asks for none, so it closes it. */
+/* It asks for none, so it closes it; after us, as the last one hangs. */
 static void send_hanging(int fd)
 {
 	struct evp_hello m;
@@ -215,10 +215,11 @@ static void send_hanging(int fd)
 
 	CHECK(evp_control_connect(broker.path, &sock) == 0);
 	evp_hdr_init(&m.hdr, EVP_HELLO, sizeof(m), 1);
+	CHECK(kill(broker.pid, SIGSTOP) == 0);
 	CHECK(evp_send_packet(sock, &m, sizeof(m), &fd, 1, 0) == 0);
 	(void)close(fd);
+	CHECK(kill(broker.pid, SIGCONT) == 0);
 	expect_end(sock);
-	(void)close(sock);
 }
 
 static void send_them(int from, int to, void *arg)
