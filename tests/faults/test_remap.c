@@ -191,6 +191,7 @@ static void unsharing_meanwhile_is_noticed(void **state)
 static void what_cannot_be_told_is_forgotten(void **state)
 {
 	struct pair p = open_pair();
+	uint8_t *late = map_notified(p.two, p.ref, p.peer);
 
 	(void)state;
 	kill_broker();
@@ -205,6 +206,10 @@ static void what_cannot_be_told_is_forgotten(void **state)
 	p.two->tries = 2;
 	CHECK(pthread_mutex_unlock(&p.two->lock) == 0);
 	await_told(p.two, p.broker);
+	assert_null(p.two->gone);
+	late[OFFSET] = 1;
+	assert_int_equal(evp_grant_unmap(p.two, late, 1), 0);
+	assert_int_equal(p.mine[OFFSET], 0);
 	assert_null(p.two->gone);
 	p.one = NULL;
 	close_pair(&p);
