@@ -82,6 +82,21 @@ static void *page(void)
 	return pages(1, PROT_READ | PROT_WRITE);
 }
 
+/*
+ * Where no page is, nor will be: what the kernel chooses a place for, which may
+ * be for another thread and at any time, comes far above.
+ */
+static void *nothing(void)
+{
+	void *p = (void *)(uintptr_t)(16 << 20);
+
+	CHECK(mmap(p, PAGE, PROT_READ, /* refused if there were one */
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+		   0) == p);
+	CHECK(!munmap(p, PAGE));
+	return p;
+}
+
 static struct evp_guest *attach_vcpus(int domain, uint32_t n)
 {
 	struct evp_options o = {
@@ -110,8 +125,7 @@ static void init_control_answers_as_xen(void **state)
 
 	(void)state;
 	constant = frame_of(pages(1, PROT_READ));
-	gone = frame_of(page());
-	CHECK(!munmap((void *)(uintptr_t)(gone << 12), PAGE));
+	gone = frame_of(nothing());
 	assert_int_equal(call(g, EVTCHNOP_init_control, NULL), -XEN_EFAULT);
 	assert_int_equal(init_control(g, frame, 0, 2), -XEN_ENOENT);
 	/* The vCPU is looked at first, then the place, then the frame. */
