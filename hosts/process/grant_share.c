@@ -67,7 +67,8 @@ int evp_region_say(struct evp_grants *h, const struct evp_share *s,
 
 	if (s->writable)
 		m.flags |= EVP_GRANT_WRITABLE;
-	if (s->notify)
+	/* For which the broker maps it; once it is sealed it may not. */
+	if (s->notify && s->notify->offset != EVP_NO_NOTIFY)
 		m.flags |= EVP_GRANT_NOTIFIES;
 	evp_hdr_init(&m.hdr, EVP_GRANT_REGION, sizeof(m), EVP_GRANT_SEQ);
 	rc = evp_ask_with(h->s.fd, &m, sizeof(m), memfd, &p,

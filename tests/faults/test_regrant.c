@@ -179,6 +179,38 @@ static void notification_is_asked_for_again(void **state)
 	evp_detach(back);
 }
 
+/* Of a page for reading only as well, as nothing is to be written there. */
+static void event_alone_is_asked_for_again(void **state)
+{
+	struct evp_grants *one = open_grants(1), *two = open_grants(2);
+	struct evp_guest *g = attach(1), *back = attach(2);
+	uint64_t count = 0, there = 0;
+	evtchn_port_t port = open_unbound(g, 2, count_event, &count);
+	evtchn_port_t peer = open_bound(back, 1, port, count_event, &there);
+	const struct evp_notify n = {.offset = EVP_NO_NOTIFY, .port = port};
+	const struct evp_share s = {
+		.at = EVP_GRANT_ANYWHERE, .count = 1, .notify = &n};
+	volatile uint8_t *mine;
+	uint32_t ref = 0;
+
+	(void)state;
+	wait_count(back, &there, 1);
+	mine = share_pages(one, s, &ref);
+	restart_broker();
+	CHECK(status_of(g, port) && status_of(back, peer));
+	(void)map_soon(two, ref, PROT_READ);
+	await_status(back, peer, EVTCHNSTAT_interdomain);
+	await_quiet();
+	CHECK(evp_poll(back) >= 0);
+	there = 0;
+	assert_int_equal(evp_grant_unshare(one, (void *)(uintptr_t)mine, 1), 0);
+	wait_count(back, &there, 1);
+	evp_grants_close(one);
+	evp_grants_close(two);
+	evp_detach(g);
+	evp_detach(back);
+}
+
 /* --- who lies about what it had -------------------------------------------------- */
 
 static int grant_session(void)
@@ -332,6 +364,7 @@ int main(int argc, char **argv)
 		TEST(all_kinds_keep_their_numbers),
 		TEST(what_was_unshared_is_not_shared_again),
 		TEST(notification_is_asked_for_again),
+		TEST(event_alone_is_asked_for_again),
 		TEST(impossible_claims_end_the_connection),
 		TEST(taken_number_is_refused_as_a_whole),
 		TEST(other_numbers_are_given_afterwards),
