@@ -76,6 +76,27 @@ static void closing_is_noticed(void **state)
 	close_pair(&p);
 }
 
+/* Who has it mapped goes on with the next one, as if this one had been killed. */
+static void end_of_broker_is_no_unmapping(void **state)
+{
+	struct pair p = open_pair();
+	int status;
+
+	(void)state;
+	catch_up(p.g, p.port);
+	CHECK(!kill(broker.pid, SIGTERM));
+	CHECK(waitpid(broker.pid, &status, 0) == broker.pid && !status);
+	CHECK(evp_poll(p.g) >= 0);
+	assert_int_equal(said, 0);
+	assert_int_equal(p.mine[OFFSET], 1);
+	start_broker(&broker);
+	back_again(&p);
+	await_told(p.two, p.broker);
+	assert_int_equal(evp_grant_unmap(p.two, p.seen, 1), 0);
+	expect_notice(&p);
+	close_pair(&p);
+}
+
 static void map_and_wait(int from, int to, void *arg)
 {
 	const struct pair *p = arg;
@@ -272,6 +293,7 @@ int main(int argc, char **argv)
 		TEST(mapper_may_be_first),
 		TEST(mapper_may_be_last),
 		TEST(closing_is_noticed),
+		TEST(end_of_broker_is_no_unmapping),
 		TEST(death_is_noticed),
 		TEST(unmapping_meanwhile_is_noticed),
 		TEST(unmapping_before_it_was_told_is_noticed),

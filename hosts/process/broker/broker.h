@@ -271,7 +271,8 @@ struct evd_broker {
 	mode_t mode;			    /* of the socket */
 	int listener, epoll, signals, lock; /* lock: held while we live */
 	bool exit_idle, verbose, was_used, is_over;
-	bool is_full; /* cannot accept: the listener is not watched */
+	bool is_ending; /* it is we who end, not those who leave us: hold.c */
+	bool is_full;	/* cannot accept: the listener is not watched */
 	int arrived[EVD_ACCEPTS_IN_TURN]; /* to be let in, or not */
 	uint32_t nr_arrived;
 	uint32_t nr_conns, max_conns, nr_doms, nr_resetting;

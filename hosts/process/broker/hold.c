@@ -11,6 +11,9 @@
  * and nobody gets its number, until the last hold has ended.  That is what
  * Linux does with its count of a port's users.  A reset, which closes ports
  * whoever uses them, ends a hold's port as well: nr_closings tells.
+ *
+ * A broker that was asked to end takes everything away, but nobody unmaps anything:
+ * who has a page tells the next broker what is still to happen.
  */
 #include <errno.h>
 
@@ -37,6 +40,9 @@ int evd_hold_take(struct evd_conn *c, const struct evp_grant_notify *n,
 
 void evd_hold_end(struct evd_hold *h, bool notify)
 {
+	if (!h->what)
+		return;
+	notify = notify && !h->dom->broker->is_ending;
 	if (notify && h->what & EVP_NOTIFY_BYTE)
 		((volatile uint8_t *)h->page)[h->offset] = 0;
 	if (h->what & EVP_NOTIFY_EVENT)

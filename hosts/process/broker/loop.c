@@ -247,6 +247,7 @@ static void close_everything(struct evd_broker *b)
 {
 	struct evd_conn *c;
 
+	b->is_ending = true;
 	evd_unlisten(b);
 	for (c = b->conns; c; c = c->next)
 		evd_doom(c, NULL);
