@@ -4,7 +4,8 @@
  *
  * Whoever closes a connection and then makes another one has one, not two: he is
  * accepted in one turn, and let in at the end of the next one.  What ended before
- * he came has been heard of by then, and is not counted.
+ * he came has been heard of by then, and is not counted, unless he left more unread
+ * in it than one turn reads (share.c).
  */
 #include <errno.h>
 #include <stdio.h>

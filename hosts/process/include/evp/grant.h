@@ -112,6 +112,8 @@ int evp_grant_share(struct evp_grants *h, const struct evp_share *s,
  * The numbers can be used again when nobody has their pages mapped any more.
  * Who has keeps them as they are.
  *   -EINVAL  nothing was shared there, or not so much
+ *   -ECONNRESET  the broker is gone.  Here it has ended all the same, and the next
+ *            broker gives its notification.
  */
 int evp_grant_unshare(struct evp_grants *h, void *addr, uint32_t count);
 
@@ -141,7 +143,11 @@ int evp_frame_map(struct evp_grants *h, uint32_t domid, const uint64_t *frame,
 		  uint32_t count, int prot, void **addr);
 uint64_t evp_grant_frame(uint32_t ref);
 
-/* @addr and @count as they were.  -EINVAL: nothing was mapped there. */
+/*
+ * evp_grant_unmap - @addr and @count as they were.
+ *   -EINVAL  nothing was mapped there, or not so much
+ *   -ECONNRESET  as of evp_grant_unshare()
+ */
 int evp_grant_unmap(struct evp_grants *h, void *addr, uint32_t count);
 
 /* At most @count pages mapped.  -EINVAL: more than 65536, or fewer than are. */
