@@ -71,7 +71,7 @@ struct evp_grants {
 	struct evp_session s;
 	pthread_mutex_t lock; /* against the keeper (grant_again.c) */
 	pthread_t keeper;
-	int stop;	/* ends it; -1: there is none */
+	int stop;	/* wakes or ends it; -1: there is none */
 	pid_t pid;	/* whose it is */
 	uint32_t tries; /* for what is unsaid */
 	uint32_t limit, nr_mapped;

@@ -29,6 +29,10 @@
 #define TRIES	 40  /* of what is refused: some 10 s */
 #define REFUSALS 256 /* in one try */
 
+/* What is written to the keeper: to end; or that there is something to try. */
+#define END  1u
+#define RING (UINT64_C(1) << 32)
+
 /* --- saying it -------------------------------------------------------------- */
 
 static int reshare(struct evp_grants *h, const struct evp_area *a,
@@ -143,6 +147,9 @@ void evp_grants_again(void *ctx)
 	}
 	h->tries = TRIES;
 	try(h);
+	/* The keeper may just be about to wait for this broker's hanging up. */
+	if (h->tries && h->stop >= 0)
+		(void)eventfd_write(h->stop, RING);
 }
 
 /* --- the keeper ------------------------------------------------------------- */
@@ -171,6 +178,13 @@ static int attempt(struct evp_grants *h, int ms)
 	return is_over ? -2 : ms;
 }
 
+static bool is_to_end(struct evp_grants *h)
+{
+	eventfd_t value;
+
+	return eventfd_read(h->stop, &value) || value & UINT32_MAX;
+}
+
 static void *keep(void *arg)
 {
 	struct evp_grants *h = arg;
@@ -182,7 +196,7 @@ static void *keep(void *arg)
 		p[1] = (struct pollfd){.fd = ms < 0 ? h->s.fd : -1};
 		if (poll(p, 2, ms) < 0 && errno != EINTR)
 			return NULL;
-		if (p[0].revents)
+		if (p[0].revents && is_to_end(h))
 			return NULL;
 		ms = attempt(h, backoff);
 		if (ms == -2)
@@ -215,7 +229,7 @@ void evp_keeper_stop(struct evp_grants *h)
 	if (h->stop < 0)
 		return;
 	if (h->pid == getpid()) {
-		(void)eventfd_write(h->stop, 1);
+		(void)eventfd_write(h->stop, END);
 		(void)pthread_join(h->keeper, NULL);
 		evp_session_resume(&h->s);
 		try(h);
