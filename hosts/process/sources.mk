@@ -46,6 +46,7 @@ EVP_SRCS := $(EVP_CONTROL_SRCS) \
 
 EVTCHND_SRCS := \
 	hosts/process/broker/accept.c \
+	hosts/process/broker/adopt.c \
 	hosts/process/broker/account.c \
 	hosts/process/broker/bury.c \
 	hosts/process/broker/conn.c \

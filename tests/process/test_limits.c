@@ -209,15 +209,62 @@ static void exchange_one(int from, int to, void *arg)
 	CHECK(evp_control_hello(fd[0], NULL) == 0);
 }
 
+/* Ask for a connection through @session; the answer comes to what is returned. */
+static int ask_adopt(int session)
+{
+	struct evp_adopt m;
+	int pair[2];
+
+	CHECK(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
+	evp_hdr_init(&m.hdr, EVP_ADOPT, sizeof(m), 0);
+	CHECK(!evp_send_packet(session, &m, sizeof(m), &pair[1], 1, 0));
+	(void)close(pair[1]);
+	return pair[0];
+}
+
+static int adopted(int from, struct evp_packet *p)
+{
+	int rc = evp_recv_packet(from, p, 0);
+
+	return rc ? rc
+		  : evp_check_answer(p, EVP_WELCOME,
+				     sizeof(struct evp_welcome));
+}
+
+/* The same, all but one through that. */
+static void exchange_adopted(int from, int to, void *arg)
+{
+	int i, late, too_many, fd[10];
+	uint32_t domid;
+	struct evp_packet p;
+
+	(void)arg;
+	become(ALICE);
+	CHECK(evp_control_hold(broker.path, 1, "", &fd[0], &domid, NULL) == 0);
+	for (i = 1; i < 10; i++)
+		CHECK(evp_control_adopt(fd[0], &fd[i]) == 0);
+	say(to, 0);
+	(void)hear(from);
+	(void)close(fd[9]);
+	late = ask_adopt(fd[0]);
+	too_many = ask_adopt(fd[0]);
+	say(to, 0);
+	CHECK(adopted(late, &p) == 0 && p.nr_fds == 1);
+	CHECK(adopted(too_many, &p) == -EMFILE);
+	CHECK(strstr(evp_error(), "has its 10 connections"));
+	/* The session goes on. */
+	(void)close(fd[8]);
+	CHECK(evp_control_adopt(fd[0], &fd[8]) == 0);
+}
+
 /* The broker learns of both at once. */
-static void whoever_closes_one_may_have_another(void **state)
+static void exchange_while_it_is_stopped(child_fn exchange)
 {
 	struct child c;
 
-	(void)state;
 	start_with("allow everybody domain any\n"
 		   "limit user 60001 connections 10\n");
-	c = start_child(exchange_one, NULL);
+	c = start_child(exchange, NULL);
 	(void)hear(c.from);
 	await_quiet();
 	CHECK(kill(broker.pid, SIGSTOP) == 0);
@@ -226,6 +273,18 @@ static void whoever_closes_one_may_have_another(void **state)
 	(void)hear(c.from);
 	CHECK(kill(broker.pid, SIGCONT) == 0);
 	assert_int_equal(end_child(&c), 0);
+}
+
+static void whoever_closes_one_may_have_another(void **state)
+{
+	(void)state;
+	exchange_while_it_is_stopped(exchange_one);
+}
+
+static void whoever_closes_one_may_have_another_adopted(void **state)
+{
+	(void)state;
+	exchange_while_it_is_stopped(exchange_adopted);
 }
 
 /* All that two users may have, and a limit of a third one who connects. */
@@ -273,6 +332,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(limits_of_one_user_do_not_touch_another),
 		TEST(whoever_closes_one_may_have_another),
+		TEST(whoever_closes_one_may_have_another_adopted),
 		TEST(everybody_else_leaves_room_for_us),
 	};
 	const char *ci = getenv("CI");

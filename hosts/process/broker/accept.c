@@ -37,13 +37,18 @@ bool evd_has_room(const struct evd_broker *b, uid_t uid, char *text)
 	return false;
 }
 
-static void refuse_and_close(int fd, uid_t uid, int rc, const char *text)
+void evd_refuse_socket(int fd, uint32_t seq, int rc, const char *text)
 {
 	struct evp_refused m = {.rc = rc};
 
-	evp_hdr_init(&m.hdr, EVP_REFUSED, sizeof(m), 0);
+	evp_hdr_init(&m.hdr, EVP_REFUSED, sizeof(m), seq);
 	(void)snprintf(m.text, sizeof(m.text), "%s", text);
 	(void)evp_send_packet(fd, &m, sizeof(m), NULL, 0, MSG_DONTWAIT);
+}
+
+static void refuse_and_close(int fd, uid_t uid, int rc, const char *text)
+{
+	evd_refuse_socket(fd, 0, rc, text);
 	evd_bury_socket(fd, uid);
 }
 

@@ -54,6 +54,7 @@
 #define EVD_MSGS_OF_PROCESS 4	       /* before others get theirs: share.c */
 #define EVD_MSGS_OF_USER    16
 #define EVD_ACCEPTS_IN_TURN 4
+#define EVD_ADOPTS_AT_ONCE  4 /* put off: adopt.c */
 /*
  * Socket, rope, counts, the domain's counts, two in a message that waits for
  * room.  A pair of lanes keeps none, and LANE does not wait: evd_offer().
@@ -111,6 +112,10 @@ struct evd_conn {
 	bool resetting;
 	struct evp_result reset;
 	uint32_t reset_seq;
+	/* An ADOPT that is put off: adopt.c. */
+	bool adopting;
+	int adopt_fd;
+	uint32_t adopt_seq, adopt_turn;
 	struct evd_grants
 		*grants;	 /* NULL: neither shares nor maps (grants.h) */
 	struct evd_kept *awaits; /* a WAIT not answered yet */
@@ -275,7 +280,8 @@ struct evd_broker {
 	bool is_full;	/* cannot accept: the listener is not watched */
 	int arrived[EVD_ACCEPTS_IN_TURN]; /* to be let in, or not */
 	uint32_t nr_arrived;
-	uint32_t nr_conns, max_conns, nr_doms, nr_resetting;
+	uint32_t nr_conns, max_conns, nr_doms;
+	uint32_t nr_resetting, nr_adopting;
 	/* Descriptors not read, of all connections, above what is sure. */
 	uint32_t nr_unread, max_unread;
 	struct evd_conn *conns;
@@ -391,6 +397,21 @@ void evd_admit(struct evd_broker *b, uint32_t nr);
  * Others cannot take the last ones from the broker's user and root.
  */
 bool evd_has_room(const struct evd_broker *b, uid_t uid, char *text);
+
+/* Say so to who is at the other end of @fd. */
+void evd_refuse_socket(int fd, uint32_t seq, int rc, const char *text);
+
+/* --- adopt.c ---------------------------------------------------------------- */
+
+/*
+ * Connect who is at the other end of @fd through the session @c, or refuse it.
+ * True: neither yet, and @fd is kept.
+ */
+bool evd_adopt(struct evd_conn *c, int fd, uint32_t seq);
+
+/* Those that were put off before this turn.  True: there are more. */
+bool evd_adopt_step(struct evd_broker *b);
+void evd_adopt_abandon(struct evd_conn *c); /* @c ends */
 
 /* --- hypercall.c ------------------------------------------------------------ */
 

@@ -337,6 +337,7 @@ static void destroy(struct evd_conn *c)
 {
 	set_later(c, false);
 	evd_hypercall_abandon(c);
+	evd_adopt_abandon(c);
 	evd_grants_end(c);
 	evd_detach(c);
 	evd_dom_release(c);

@@ -6,7 +6,7 @@
  *   2. handle a bounded number of messages of everybody who has some (share.c)
  *   3. one step of every long operation (resets, ending domains)
  *   4. take away the connections that ended
- *   5. let in who was accepted in the turn before (accept.c)
+ *   5. let in who was accepted, or put off, in the turn before (accept.c, adopt.c)
  *   6. leave when nobody is left, if asked to
  */
 #include <errno.h>
@@ -71,7 +71,8 @@ static void read_some(struct evd_conn *c, struct evd_shares *s)
 	int rc;
 
 	heard = c->account->uid;
-	while (!c->doomed && !c->resetting && evd_share_take(s, c)) {
+	while (!c->doomed && !c->resetting && !c->adopting &&
+	       evd_share_take(s, c)) {
 		rc = evp_recv_packet(c->fd, &p, MSG_DONTWAIT);
 		if (rc == -EAGAIN)
 			return;
@@ -207,6 +208,7 @@ static int turn(struct evd_broker *b, bool *more)
 		on_quiet(b);
 	*more = work(b);
 	evd_admit(b, nr_arrived);
+	*more |= evd_adopt_step(b);
 	*more |= b->nr_arrived > 0;
 	if (!*more && b->exit_idle && b->was_used && !b->nr_conns &&
 	    !b->recalls)

@@ -201,54 +201,13 @@ static void on_claim(struct evd_conn *c, const union request *m,
 
 /* --- connections ------------------------------------------------------------ */
 
-/*
- * A connection for who sent @fd.  Not @fd itself: others may have it as well,
- * and keep it locked, so that we would wait.
- */
-static struct evd_conn *conceive(struct evd_conn *session, int fd, uint32_t seq)
-{
-	struct evp_welcome m = {.pid = (uint32_t)getpid()};
-	struct evd_conn *child;
-	int rc, pair[2];
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
-		evd_log(session, "no socket for it: %s", strerror(errno));
-		return NULL;
-	}
-	evp_hdr_init(&m.hdr, EVP_WELCOME, sizeof(m), seq);
-	rc = evp_send_packet(fd, &m, sizeof(m), &pair[1], 1, MSG_DONTWAIT);
-	(void)close(pair[1]);
-	if (rc) {
-		(void)close(pair[0]);
-		return NULL;
-	}
-	child = evd_conn_new(session->broker, pair[0], session->account->uid);
-	if (child)
-		(void)evd_conn_peer(fd, &child->pid, &child->uid);
-	return child;
-}
-
 static void on_adopt(struct evd_conn *c, const union request *m,
 		     struct evp_packet *p)
 {
-	struct evd_broker *b = c->broker;
-	struct evd_conn *child;
-	char text[EVP_TEXT_MAX];
-
-	if (p->nr_fds != 1 || !evp_is_seqpacket(p->fd[0])) {
+	if (p->nr_fds != 1 || !evp_is_seqpacket(p->fd[0]))
 		evd_doom(c, "bad ADOPT");
-		return;
-	}
-	if (!evd_has_room(b, c->account->uid, text)) {
-		evd_log(c, "%s", text);
-		return;
-	}
-	child = conceive(c, p->fd[0], m->hdr.seq);
-	if (!child)
-		return;
-	child->session = c->id;
-	child->only_domid = c->dom->core.domid;
-	child->state = EVD_QUERY;
+	else if (evd_adopt(c, p->fd[0], m->hdr.seq))
+		p->nr_fds = 0;
 }
 
 /* --- the rest --------------------------------------------------------------- */
