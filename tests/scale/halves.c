@@ -85,9 +85,20 @@ static uint32_t nr_connected(int fd, uint32_t domid)
 	return count;
 }
 
+/* The broker may not have heard of the domain yet. */
+static uint32_t nr_ports(int fd, uint32_t domid)
+{
+	static struct evp_domain_entry e[EVP_DOMAINS_PER_PAGE];
+	uint32_t cursor = domid;
+	int n = evp_control_domains(fd, &cursor, e, EVP_DOMAINS_PER_PAGE);
+
+	CHECK(n >= 0);
+	return n && e[0].domid == domid ? e[0].nr_ports : 0;
+}
+
 static void await_all(int fd, uint32_t domid)
 {
-	while (ask_domain(fd, domid).nr_ports < nr_channels)
+	while (nr_ports(fd, domid) < nr_channels)
 		(void)sched_yield();
 }
 
