@@ -43,15 +43,20 @@ static struct evd_conn *conceive(struct evd_conn *session, int fd, uint32_t seq)
 	return child;
 }
 
-static void let_in(struct evd_conn *session, int fd, uint32_t seq)
+/* False: there is no room, and @text says why. */
+static bool let_in(struct evd_conn *session, int fd, uint32_t seq, char *text)
 {
-	struct evd_conn *child = conceive(session, fd, seq);
+	struct evd_conn *child;
 
+	if (!evd_has_room(session->broker, session->account->uid, text))
+		return false;
+	child = conceive(session, fd, seq);
 	if (!child)
-		return;
+		return true;
 	child->session = session->id;
 	child->only_domid = session->dom->core.domid;
 	child->state = EVD_QUERY;
+	return true;
 }
 
 static void refuse(struct evd_conn *session, int fd, uint32_t seq,
@@ -66,10 +71,8 @@ bool evd_adopt(struct evd_conn *c, int fd, uint32_t seq)
 	struct evd_broker *b = c->broker;
 	char text[EVP_TEXT_MAX];
 
-	if (evd_has_room(b, c->account->uid, text)) {
-		let_in(c, fd, seq);
+	if (let_in(c, fd, seq, text))
 		return false;
-	}
 	if (b->nr_adopting == EVD_ADOPTS_AT_ONCE) {
 		refuse(c, fd, seq, text);
 		return false;
@@ -95,9 +98,7 @@ static void judge(struct evd_conn *c)
 {
 	char text[EVP_TEXT_MAX];
 
-	if (evd_has_room(c->broker, c->account->uid, text))
-		let_in(c, c->adopt_fd, c->adopt_seq);
-	else
+	if (!let_in(c, c->adopt_fd, c->adopt_seq, text))
 		refuse(c, c->adopt_fd, c->adopt_seq, text);
 	evd_adopt_abandon(c);
 }
