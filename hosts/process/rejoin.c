@@ -405,8 +405,9 @@ static void unkeep_of_dead(struct evp_guest *g)
 }
 
 /*
- * Between the first word to a broker and its first in a lane of its own: who does
- * not sleep would not hear of its socket.
+ * Between the first word to a broker and its first in a lane of its own, who does
+ * not sleep would not hear of its socket.  Afterwards there are old lanes, and who
+ * had the other end may die without a word.
  */
 static void go_on(struct evp_guest *g)
 {
