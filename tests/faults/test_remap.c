@@ -7,6 +7,14 @@
 
 #include "remap.h"
 
+/* Domain 1 hears of it. */
+static void unmap_and_close(struct pair *p)
+{
+	assert_int_equal(evp_grant_unmap(p->two, p->seen, 1), 0);
+	expect_notice(p);
+	close_pair(p);
+}
+
 /* --- it ends under the next broker ------------------------------------------- */
 
 static void unmapping_is_noticed(void **state)
@@ -22,9 +30,7 @@ static void unmapping_is_noticed(void **state)
 		p.broker = p.two->s.broker;
 	}
 	assert_int_equal(p.mine[OFFSET], 1);
-	assert_int_equal(evp_grant_unmap(p.two, p.seen, 1), 0);
-	expect_notice(&p);
-	close_pair(&p);
+	unmap_and_close(&p);
 }
 
 /* Before the granter is back it cannot be said. */
@@ -39,9 +45,7 @@ static void mapper_may_be_first(void **state)
 	await_refused(p.two, p.broker);
 	CHECK(pthread_mutex_unlock(&p.one->lock) == 0);
 	await_told(p.two, p.broker);
-	assert_int_equal(evp_grant_unmap(p.two, p.seen, 1), 0);
-	expect_notice(&p);
-	close_pair(&p);
+	unmap_and_close(&p);
 }
 
 static void mapper_may_be_last(void **state)
@@ -55,9 +59,7 @@ static void mapper_may_be_last(void **state)
 	back_again(&p);
 	CHECK(pthread_mutex_unlock(&p.two->lock) == 0);
 	await_told(p.two, p.broker);
-	assert_int_equal(evp_grant_unmap(p.two, p.seen, 1), 0);
-	expect_notice(&p);
-	close_pair(&p);
+	unmap_and_close(&p);
 }
 
 /* Before its keeper has come to it: that one ends here without looking. */
@@ -92,9 +94,7 @@ static void end_of_broker_is_no_unmapping(void **state)
 	start_broker(&broker);
 	back_again(&p);
 	await_told(p.two, p.broker);
-	assert_int_equal(evp_grant_unmap(p.two, p.seen, 1), 0);
-	expect_notice(&p);
-	close_pair(&p);
+	unmap_and_close(&p);
 }
 
 static void map_and_wait(int from, int to, void *arg)

@@ -47,16 +47,6 @@ static int alloc_port(xencall_handle *h, evtchn_port_t *port)
 	return rc;
 }
 
-static uint32_t nr_ports(uint32_t domid)
-{
-	int fd = raw_greeted();
-	uint32_t n;
-
-	n = ask_domain(fd, domid).nr_ports;
-	(void)close(fd);
-	return n;
-}
-
 static void calls_go_on_with_the_next_broker(void **state)
 {
 	xencall_handle *h = open_calls("3");
@@ -75,7 +65,7 @@ static void calls_go_on_with_the_next_broker(void **state)
 	assert_int_equal(status, EVTCHNSTAT_closed);
 	assert_int_equal(alloc_port(h, &port), 0);
 	assert_int_equal(port, 1);
-	assert_int_equal(nr_ports(3), 1);
+	assert_int_equal(nr_ports_of(3), 1);
 	assert_int_equal(xencall_fd(h), fd);
 	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	assert_int_equal(xencall_close(h), 0);
@@ -111,7 +101,7 @@ static void inherited_session_finds_it_by_its_path(void **state)
 	h = open_calls("4");
 	restart_broker();
 	assert_int_equal(alloc_port(h, &port), 0);
-	assert_int_equal(nr_ports(4), 1);
+	assert_int_equal(nr_ports_of(4), 1);
 	assert_int_equal(xencall_close(h), 0);
 	CHECK(!unsetenv("EVTCHN_FD"));
 	(void)close(session);
@@ -157,7 +147,7 @@ static void question_under_way_is_not_asked_again(void **state)
 	assert_int_equal(a.rc, -1);
 	assert_int_equal(a.error, ENOTCONN);
 	assert_int_equal(alloc_port(a.h, &port), 0);
-	assert_int_equal(nr_ports(3), 1);
+	assert_int_equal(nr_ports_of(3), 1);
 	assert_int_equal(xencall_close(a.h), 0);
 }
 

@@ -525,6 +525,15 @@ static inline struct evp_domain_entry ask_domain(int fd, uint32_t domid)
 	return e[0];
 }
 
+static inline uint32_t nr_ports_of(uint32_t domid)
+{
+	int fd = raw_greeted();
+	uint32_t n = ask_domain(fd, domid).nr_ports;
+
+	(void)close(fd);
+	return n;
+}
+
 /* The broker has to end the connection, perhaps after a refusal. */
 static inline void expect_end(int fd)
 {

@@ -63,15 +63,6 @@ static unsigned int count_news(int fd, uint16_t type)
 	return n;
 }
 
-static uint32_t nr_ports(uint32_t domid)
-{
-	int fd = raw_greeted();
-	uint32_t n = ask_domain(fd, domid).nr_ports;
-
-	(void)close(fd);
-	return n;
-}
-
 /* --- REATTACH --------------------------------------------------------------- */
 
 static void malformed_reattach_ends_the_connection(void **state)
@@ -251,7 +242,7 @@ static void port_claimed_twice_is_the_first_ones(void **state)
 	assert_int_equal(count_news(fd[0], EVP_CLOSED), 3);
 	claim(fd[1], some, 2, 1);
 	assert_int_equal(count_news(fd[1], EVP_CLOSED), 2);
-	assert_int_equal(nr_ports(1), 2);
+	assert_int_equal(nr_ports_of(1), 2);
 	(void)close(fd[0]);
 	(void)close(fd[1]);
 }
@@ -266,7 +257,7 @@ static void pages_in_any_order(void **state)
 	claim(fd, &high, 1, 0);
 	claim(fd, &low, 1, 1);
 	assert_int_equal(count_news(fd, EVP_CLOSED), 0);
-	assert_int_equal(nr_ports(1), 2);
+	assert_int_equal(nr_ports_of(1), 2);
 	(void)close(fd);
 }
 
@@ -293,7 +284,7 @@ static void claims_of_what_one_may_not_have(void **state)
 	some[3].domid = DOMID_INVALID;
 	claim(fd, some, 4, 1);
 	assert_int_equal(count_news(fd, EVP_CLOSED), 3);
-	assert_int_equal(nr_ports(1), 1); /* unbound, for nobody */
+	assert_int_equal(nr_ports_of(1), 1); /* unbound, for nobody */
 	(void)close(fd);
 }
 

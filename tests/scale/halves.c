@@ -86,7 +86,7 @@ static uint32_t nr_connected(int fd, uint32_t domid)
 }
 
 /* The broker may not have heard of the domain yet. */
-static uint32_t nr_ports(int fd, uint32_t domid)
+static uint32_t nr_ports_now(int fd, uint32_t domid)
 {
 	static struct evp_domain_entry e[EVP_DOMAINS_PER_PAGE];
 	uint32_t cursor = domid;
@@ -98,7 +98,7 @@ static uint32_t nr_ports(int fd, uint32_t domid)
 
 static void await_all(int fd, uint32_t domid)
 {
-	while (nr_ports(fd, domid) < nr_channels)
+	while (nr_ports_now(fd, domid) < nr_channels)
 		(void)sched_yield();
 }
 
